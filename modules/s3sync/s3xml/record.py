@@ -1,0 +1,54 @@
+"""A record as it travels between sites."""
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+
+class Upload(NamedTuple):
+    """A file of an upload field: where to fetch it, and its original name."""
+
+    filename: str
+    url: str = ""
+    stored: str = ""      #: local stored name, when the record was read from a database
+
+
+class Record:
+    """One record of one table in canonical form (see `s3sync.s3xml.schema.Schema`), independent of any site.
+
+    Defaults stand on the class so that reading a large document only sets what a record really has.
+    """
+
+    table: str
+    uuid: str | None = None
+    tuid: str | None = None               #: document-local identifier, when the document uses one
+    values: dict[str, Any]                #: field -> canonical value; a field that is absent is not mentioned
+    instances: dict[str, str] | None = None   #: field -> instance table, where a reference names a super-entity
+    inline: list[tuple[str, "Record"]] | None = None  #: (field, record) described inside a <reference>
+    withheld: tuple[str, ...] = ()        #: fields whose value the sender kept for itself (not cleared)
+    deleted: bool = False
+    replaced_by: str | None = None        #: uuid of the record this one was merged into
+    created_on: str | None = None         #: "YYYY-MM-DDTHH:MM:SS", UTC
+    modified_on: str | None = None
+    created_by: str | None = None         #: e-mail addresses
+    modified_by: str | None = None
+    owned_by_user: str | None = None
+    owned_by_group: str | None = None     #: role name
+    approved: bool = True
+    mci: int = 2                          #: as on the wire: 1 = the sender is its master
+    alias: str | None = None              #: component alias, for a nested record
+    children: list["Record"] | None = None    #: component records nested in this one
+    vector: str | None = None             #: version vector (s3sync peers only), as text
+    position: int = 0                     #: line of the document it starts on
+    error: str | None = None              #: why it cannot be read; `values` is then incomplete
+    xml: str | None = None                #: its source, kept when it cannot be read
+
+    def __init__(self, table: str, uuid: str | None = None, values: dict[str, Any] | None = None, **more: Any) -> None:
+        self.table = table
+        if uuid is not None:
+            self.uuid = uuid
+        self.values = {} if values is None else values
+        if more:
+            self.__dict__.update(more)
+
+    def __repr__(self) -> str:
+        return f"<Record {self.table} {self.uuid}{' deleted' if self.deleted else ''}>"

@@ -1,0 +1,147 @@
+"""The tables Eden does not have: what is known of records, of peers, of runs.
+
+None of them has Eden's meta fields: they are never synchronised. Times are naive UTC, as everywhere in the database.
+"""
+from __future__ import annotations
+
+from typing import Any
+
+from pydal.objects import Field
+
+#: (table, columns, unique): created by `s3sync.tables.ensure_indices`
+INDICES: tuple[tuple[str, tuple[str, ...], bool], ...] = (
+    ("sync_version", ("tablename", "record_uuid"), True),
+    ("sync_version", ("tablename", "seq"), False),
+    ("sync_clock", ("tablename",), True),
+    ("sync_cursor", ("repository_uuid", "task_id", "direction", "tablename"), True),
+    ("sync_agreed", ("repository_id", "tablename", "record_uuid"), True),
+    ("sync_waiting", ("tablename", "record_uuid", "fieldname", "target_uuid"), True),
+    ("sync_waiting", ("target_table", "target_uuid"), False),
+    ("sync_quarantine", ("repository_id", "direction", "tablename", "record_uuid"), True),
+    ("sync_conflict", ("tablename", "record_uuid"), False),
+    ("sync_run", ("repository_id", "started_on"), False),
+    ("sync_run_task", ("run_id",), False),
+    ("sync_lease", ("name",), True),
+)
+
+
+def define(db: Any) -> None:
+    """Define s3sync's own tables on `db` (idempotent)."""
+
+    def table(name: str, *fields: Any) -> None:
+        if name not in db.tables:
+            db.define_table(name, *fields)
+
+    # One row per record of a synchronised table: which edits its present state contains.
+    table("sync_version",
+          Field("tablename", length=64, notnull=True),
+          Field("record_uuid", length=128, notnull=True),
+          Field("digest", length=32),                 # of the row as stored here
+          Field("vector", "text"),                    # "site:counter,…", s3sync.index.vector
+          Field("seq", "bigint"),                     # this site's own, grows in commit order per table
+          Field("origin", length=64),                 # uuid of the repository it came from, None = edited here
+          Field("modified_on", "datetime"))           # of the row, when last looked at
+    # One row per synchronised table: its sequence and how far its rows have been looked at.
+    table("sync_clock",
+          Field("tablename", length=64, notnull=True),
+          Field("seq", "bigint", default=0),
+          Field("scanned_on", "datetime"),            # rows modified before this have been seen
+          Field("swept_on", "datetime"),              # all rows were compared with the index
+          Field("position", "bigint"))                # id reached by a scan that is not finished
+    # How far a peer has got: what we pulled from it, pushed to it.
+    table("sync_cursor",
+          Field("repository_uuid", length=128, notnull=True),
+          Field("task_id", "integer", default=0),
+          Field("direction", length=8, notnull=True),     # pull, push
+          Field("tablename", length=64, notnull=True),
+          Field("seq", "bigint", default=0),              # the sender's sequence number
+          Field("scope", length=32))                      # digest of the filters the cursor was reached with
+    # What a plain Eden peer and this site last agreed on, record by record.
+    table("sync_agreed",
+          Field("repository_id", "integer", notnull=True),
+          Field("tablename", length=64, notnull=True),
+          Field("record_uuid", length=128, notnull=True),
+          Field("local_digest", length=32),
+          Field("remote_digest", length=32),
+          Field("vector", "text"))
+    # References whose target has not arrived yet.
+    table("sync_waiting",
+          Field("tablename", length=64, notnull=True),
+          Field("record_uuid", length=128, notnull=True),
+          Field("fieldname", length=64, notnull=True),
+          Field("target_table", length=64, notnull=True),
+          Field("target_uuid", length=128, notnull=True),
+          Field("repository_id", "integer"),
+          Field("since", "datetime"))
+    # Records that were rejected, with everything needed to try again.
+    table("sync_quarantine",
+          Field("repository_id", "integer", notnull=True),
+          Field("task_id", "integer"),
+          Field("direction", length=8, notnull=True),     # pull (rejected here), push (rejected by the peer)
+          Field("tablename", length=64, notnull=True),
+          Field("record_uuid", length=128, notnull=True),
+          Field("xml", "text"),
+          Field("code", length=32),
+          Field("error", "text"),
+          Field("attempts", "integer", default=1),
+          Field("first_on", "datetime"),
+          Field("last_on", "datetime"),
+          Field("next_on", "datetime"),
+          Field("status", length=16, default="open"))     # open, dismissed
+    # Records changed on both sides, both versions kept.
+    table("sync_conflict",
+          Field("repository_id", "integer"),
+          Field("task_id", "integer"),
+          Field("tablename", length=64, notnull=True),
+          Field("record_uuid", length=128, notnull=True),
+          Field("mine", "text"),                          # JSON of the canonical values
+          Field("theirs", "text"),
+          Field("mine_vector", "text"),
+          Field("theirs_vector", "text"),
+          Field("mine_modified_on", "datetime"),
+          Field("theirs_modified_on", "datetime"),
+          Field("policy", length=16),
+          Field("winner", length=8),                      # mine, theirs
+          Field("status", length=16, default="settled"),  # settled (by policy), open, resolved (by a person)
+          Field("found_on", "datetime"))
+    # One row per run of a repository.
+    table("sync_run",
+          Field("repository_id", "integer", notnull=True),
+          Field("trigger", length=16, default="scheduled", rname="run_trigger"),   # scheduled, manual; reserved word
+          Field("user_id", "integer"),
+          Field("worker", length=128),
+          Field("status", length=16, default="running"),  # running, success, warning, error, interrupted
+          Field("phase", length=32),                      # connecting, pulling, pushing, finished
+          Field("message", "text"),
+          Field("error_code", length=32),
+          Field("started_on", "datetime"),
+          Field("heartbeat_on", "datetime"),
+          Field("finished_on", "datetime"))
+    # One row per task and direction in a run; counts are of records and grow with each committed batch.
+    table("sync_run_task",
+          Field("run_id", "integer", notnull=True),
+          Field("task_id", "integer"),
+          Field("resource_name", length=64),
+          Field("direction", length=8),                   # pull, push
+          Field("status", length=16, default="waiting"),  # waiting, running, success, warning, error, interrupted
+          Field("total", "integer"),                      # records expected, when known
+          Field("records", "integer", default=0),         # records transferred
+          Field("created", "integer", default=0),
+          Field("updated", "integer", default=0),
+          Field("deleted", "integer", default=0),
+          Field("merged", "integer", default=0),
+          Field("unchanged", "integer", default=0),
+          Field("kept", "integer", default=0),            # refused by the task's policy or strategy
+          Field("waiting", "integer", default=0),         # stored, a reference waits for its target
+          Field("conflicts", "integer", default=0),
+          Field("rejected", "integer", default=0),
+          Field("bytes", "bigint", default=0),            # on the wire, compressed
+          Field("seconds", "double", default=0.0),
+          Field("message", "text"),
+          Field("started_on", "datetime"),
+          Field("finished_on", "datetime"))
+    # Who is working on what: at most one run per repository at a time.
+    table("sync_lease",
+          Field("name", length=64, notnull=True),
+          Field("owner", length=128),
+          Field("expires_on", "datetime"))
