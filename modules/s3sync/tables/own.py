@@ -47,7 +47,9 @@ def define(db: Any) -> None:
           Field("seq", "bigint", default=0),
           Field("scanned_on", "datetime"),            # rows modified before this have been seen
           Field("swept_on", "datetime"),              # all rows were compared with the index
-          Field("position", "bigint"))                # id reached by a scan that is not finished
+          Field("started_on", "datetime"),            # when the scan that is not finished began
+          Field("position", "bigint"),                # id it has reached
+          Field("position_on", "datetime"))           # modified_on it has reached, if it looks at recent rows only
     # How far a peer has got: what we pulled from it, pushed to it.
     table("sync_cursor",
           Field("repository_uuid", length=128, notnull=True),

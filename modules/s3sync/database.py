@@ -1,0 +1,184 @@
+"""Statements in bulk over the connection that pyDAL holds.
+
+pyDAL writes and reads row by row; everything here goes through the driver's own cursor, in the transaction pyDAL is in.
+SQL is written once, with ``?`` marks, and adapted to the three databases Eden runs on.
+"""
+from __future__ import annotations
+
+import re
+from contextlib import contextmanager
+from functools import lru_cache
+from typing import Any, Iterable, Iterator, Sequence
+
+from .errors import ConfigurationError
+
+Row = Sequence[Any]
+
+_TOKENS = re.compile(r"""'(?:[^']|'')*'|[?%"]""")
+
+#: values in one IN (…): SQLite of 2019 and older takes 999 placeholders in a statement
+CHUNK = 500
+
+
+@lru_cache(maxsize=1024)
+def _adapted(sql: str, backticks: bool) -> str:
+    """The statement with %s marks; what stands in string literals keeps its question marks and quotes."""
+    def change(match: re.Match[str]) -> str:
+        token = match.group()
+        if token == "?":
+            return "%s"
+        if token == "%":
+            return "%%"
+        if token == '"':
+            return "`" if backticks else token
+        return token.replace("%", "%%")
+    return _TOKENS.sub(change, sql)
+
+
+class Database:
+    """A pyDAL connection, used in bulk.
+
+    Attributes
+    ----------
+    dal : the pyDAL DAL, for whatever needs callbacks, validators or table definitions
+    dialect : "sqlite", "postgres" or "mysql"
+    """
+
+    def __init__(self, dal: Any) -> None:
+        self.dal = dal
+        engine = dal._adapter.dbengine
+        if engine not in ("sqlite", "postgres", "mysql"):
+            raise ConfigurationError(f"database {engine}", hint="s3sync works on SQLite, PostgreSQL and MySQL/MariaDB")
+        self.dialect: str = engine
+        self.statements = 0     #: statements sent so far, for tests and benchmarks
+        self._savepoints = 0
+
+    # --- statements -------------------------------------------------------------------------------------------
+
+    @property
+    def _cursor(self) -> Any:
+        return self.dal._adapter.cursor
+
+    def _adapt(self, sql: str) -> str:
+        return sql if self.dialect == "sqlite" else _adapted(sql, self.dialect == "mysql")
+
+    def execute(self, sql: str, args: Sequence[Any] = ()) -> int:
+        """Run one statement with ``?`` marks and ``"quoted"`` names; returns the number of rows it touched."""
+        self.statements += 1
+        cursor = self._cursor
+        cursor.execute(self._adapt(sql), tuple(args))
+        return int(cursor.rowcount)
+
+    def rows(self, sql: str, args: Sequence[Any] = ()) -> list[Row]:
+        """All rows of a query."""
+        self.statements += 1
+        cursor = self._cursor
+        cursor.execute(self._adapt(sql), tuple(args))
+        return list(cursor.fetchall())
+
+    def value(self, sql: str, args: Sequence[Any] = ()) -> Any:
+        """First column of the first row, or None."""
+        rows = self.rows(sql, args)
+        return rows[0][0] if rows else None
+
+    def rows_in(self, sql: str, values: Iterable[Any], args: Sequence[Any] = ()) -> Iterator[Row]:
+        """Rows of a query with ``IN ({})`` for any number of values; `args` come before them."""
+        unique = list(dict.fromkeys(values))
+        for start in range(0, len(unique), CHUNK):
+            part = unique[start:start + CHUNK]
+            yield from self.rows(sql.replace("{}", ",".join("?" * len(part))), [*args, *part])
+
+    def execute_in(self, sql: str, values: Iterable[Any], args: Sequence[Any] = ()) -> int:
+        """Run a statement with ``IN ({})`` for any number of values; returns the number of rows it touched."""
+        unique = list(dict.fromkeys(values))
+        touched = 0
+        for start in range(0, len(unique), CHUNK):
+            part = unique[start:start + CHUNK]
+            touched += self.execute(sql.replace("{}", ",".join("?" * len(part))), [*args, *part])
+        return touched
+
+    def insert(self, table: str, columns: Sequence[str], rows: Sequence[Row]) -> None:
+        """Insert many rows with the driver's fastest way."""
+        if not rows:
+            return
+        self.statements += 1
+        names = ", ".join(f'"{c}"' for c in columns)
+        head = self._adapt(f'INSERT INTO "{table}" ({names}) VALUES ')
+        marks = "(" + ", ".join(["?" if self.dialect == "sqlite" else "%s"] * len(columns)) + ")"
+        if self.dialect == "postgres":
+            from psycopg2.extras import execute_values    # an extra: only where the application uses PostgreSQL
+            execute_values(self._cursor, head + "%s", rows, template=marks, page_size=500)
+        else:
+            self._cursor.executemany(head + marks, rows)
+
+    def update(self, table: str, columns: Sequence[str], rows: Sequence[Row], key: str = "id") -> None:
+        """Update many rows: each row holds the new values in order of `columns`, then the key's value."""
+        if not rows:
+            return
+        self.statements += 1
+        sets = ", ".join(f'"{c}" = ?' for c in columns)
+        sql = self._adapt(f'UPDATE "{table}" SET {sets} WHERE "{key}" = ?')
+        if self.dialect == "postgres":
+            from psycopg2.extras import execute_batch
+            execute_batch(self._cursor, sql, rows, page_size=200)
+        else:
+            self._cursor.executemany(sql, rows)
+
+    def upsert(self, table: str, keys: Sequence[str], columns: Sequence[str], rows: Sequence[Row]) -> None:
+        """Insert rows, or update `columns` where a row with the same (uniquely indexed) `keys` exists."""
+        if not rows:
+            return
+        self.statements += 1
+        names = [*keys, *columns]
+        sql = f'INSERT INTO "{table}" ({", ".join(chr(34) + n + chr(34) for n in names)}) VALUES '
+        if self.dialect == "mysql":
+            tail = " ON DUPLICATE KEY UPDATE " + ", ".join(f'"{c}" = VALUES("{c}")' for c in columns)
+        else:
+            tail = (f' ON CONFLICT ({", ".join(chr(34) + k + chr(34) for k in keys)}) DO UPDATE SET '
+                    + ", ".join(f'"{c}" = excluded."{c}"' for c in columns))
+        marks = "(" + ", ".join(["?" if self.dialect == "sqlite" else "%s"] * len(names)) + ")"
+        if self.dialect == "postgres":
+            from psycopg2.extras import execute_values
+            execute_values(self._cursor, self._adapt(sql) + "%s" + tail, rows, template=marks, page_size=500)
+        else:
+            self._cursor.executemany(self._adapt(sql) + marks + self._adapt(tail), rows)
+
+    # --- transactions -----------------------------------------------------------------------------------------
+
+    def commit(self) -> None:
+        """Make everything since the last commit last."""
+        self.dal.commit()
+
+    def rollback(self) -> None:
+        """Forget everything since the last commit."""
+        self.dal.rollback()
+
+    @contextmanager
+    def savepoint(self) -> Iterator[None]:
+        """What fails inside is undone without losing what the transaction did before."""
+        self._savepoints += 1
+        name = f"s3sync_{self._savepoints}"
+        self.execute(f"SAVEPOINT {name}")
+        try:
+            yield
+        except BaseException:
+            self.execute(f"ROLLBACK TO SAVEPOINT {name}")
+            self.execute(f"RELEASE SAVEPOINT {name}")
+            raise
+        self.execute(f"RELEASE SAVEPOINT {name}")
+
+    @property
+    def driver_error(self) -> type[Exception]:
+        """Base class of everything the driver raises."""
+        error: type[Exception] = self.dal._adapter.driver.Error
+        return error
+
+    @property
+    def for_update(self) -> str:
+        """Clause that keeps the rows just read from being changed by others; SQLite has one writer anyway."""
+        return "" if self.dialect == "sqlite" else " FOR UPDATE"
+
+    def wait_for_locks(self, seconds: int) -> None:
+        """Wait this long for another writer before giving up (SQLite; the others wait anyway)."""
+        if self.dialect == "sqlite":
+            self.execute(f"PRAGMA busy_timeout = {int(seconds * 1000)}")

@@ -1,0 +1,49 @@
+"""Local ids to uuids and back, in batches, with a bounded memory of what was looked up."""
+from __future__ import annotations
+
+from typing import Iterable
+
+from ..database import Database
+
+#: identities remembered per table; beyond that the oldest half is forgotten
+REMEMBERED = 100_000
+
+
+class References:
+    """Identities of records in this site's tables. uuids of existing records do not change, so they are remembered."""
+
+    def __init__(self, db: Database) -> None:
+        self.db = db
+        self._uuids: dict[str, dict[int, str]] = {}
+        self._ids: dict[str, dict[str, int]] = {}
+
+    def uuids(self, table: str, ids: Iterable[int]) -> dict[int, str]:
+        """uuid by id, for those that exist. The result may hold more than was asked for."""
+        known = self._uuids.setdefault(table, {})
+        missing = {i for i in ids if i not in known}
+        if missing:
+            _trim(known)
+            for number, uuid in self.db.rows_in(f'SELECT "id", "uuid" FROM "{table}" WHERE "id" IN ({{}})', missing):
+                known[number] = uuid
+        return known
+
+    def ids(self, table: str, uuids: Iterable[str]) -> dict[str, int]:
+        """id by uuid, for those that exist. The result may hold more than was asked for."""
+        known = self._ids.setdefault(table, {})
+        missing = {u for u in uuids if u not in known}
+        if missing:
+            _trim(known)
+            for number, uuid in self.db.rows_in(f'SELECT "id", "uuid" FROM "{table}" WHERE "uuid" IN ({{}})', missing):
+                known[uuid] = number
+        return known
+
+    def forget(self) -> None:
+        """After a rollback: what was looked up may not be there any more."""
+        self._uuids.clear()
+        self._ids.clear()
+
+
+def _trim(known: dict) -> None:  # type: ignore[type-arg]
+    if len(known) > REMEMBERED:
+        for key in list(known)[:REMEMBERED // 2]:
+            del known[key]

@@ -1,0 +1,263 @@
+"""One table of the application: rows from and to canonical form, in bulk.
+
+What pyDAL would do value by value is compiled once per table into lists of (column, converter) pairs.
+"""
+from __future__ import annotations
+
+import json
+from datetime import date, datetime, time
+from decimal import Decimal
+from typing import Any, Callable, Iterable, Sequence
+
+from pydal.helpers.methods import bar_decode_string, bar_encode
+
+from ..database import Database
+from ..s3xml.record import Upload
+from ..s3xml.schema import ATTRIBUTES, IGNORED, Field, Schema
+
+Converter = Callable[[Any], Any]
+
+#: meta columns read with every row, in this order, where the table has them
+META = ("uuid", "deleted", "deleted_rb", "modified_on", "created_on", "mci", "created_by", "modified_by",
+        "owned_by_user", "owned_by_group")
+
+
+class StoredRow:
+    """A row as it stands in this site's table, in canonical form."""
+
+    __slots__ = ("id", "uuid", "deleted", "deleted_rb", "modified_on", "created_on", "mci", "created_by", "modified_by",
+                 "owned_by_user", "owned_by_group", "values")
+
+    id: int
+    uuid: str
+    deleted: bool
+    deleted_rb: int | None              #: id of the record this one was merged into
+    modified_on: str | None             #: "YYYY-MM-DDTHH:MM:SS"
+    created_on: str | None
+    mci: int
+    created_by: int | None              #: ids of auth_user, auth_group
+    modified_by: int | None
+    owned_by_user: int | None
+    owned_by_group: int | None
+    values: dict[str, Any]
+
+
+class TableMap:
+    """Reads and writes rows of one pyDAL table in canonical form.
+
+    Attributes
+    ----------
+    name, schema : the table and its synchronised columns (sorted by name)
+    references : names of the reference fields and their target tables
+    required : reference fields that may not be NULL
+    """
+
+    def __init__(self, db: Database, table: Any, schema: Schema, required: frozenset[str]) -> None:
+        self.db = db
+        self.dal_table = table
+        self.name: str = table._tablename
+        self.schema = schema
+        self.required = required
+        self.references = {f.name: f.target for f in schema.fields if f.type == "reference" and f.target}
+        self.list_references = {f.name: f.target for f in schema.fields if f.type == "list:reference" and f.target}
+        self.meta = tuple(name for name in META if name in schema.meta)
+        self.soft_delete = "deleted" in schema.meta
+        self._field_names = [f.name for f in schema.fields]
+        self._read = [(f.name, reader(f, db.dialect)) for f in schema.fields]
+        self._readers = [(n, c) for n, c in self._read if c is not None]
+        self._writers = {f.name: writer(f, db.dialect) for f in schema.fields}
+        columns = [_select(self.name, "id", "integer", db.dialect)]
+        for name in self.meta:
+            kind = "datetime" if name.endswith("_on") else "string"
+            columns.append(_select(self.name, name, kind, db.dialect))
+        columns += [_select(self.name, f.name, f.type, db.dialect) for f in schema.fields]
+        self.columns = ", ".join(columns)
+        self.nullable = frozenset(f.name for f in schema.fields if not table[f.name].notnull)
+
+    # --- reading ----------------------------------------------------------------------------------------------
+
+    def by_uuid(self, uuids: Iterable[str], lock: bool = False) -> dict[str, StoredRow]:
+        """The rows with these uuids; locked against other writers until the end of the transaction if asked."""
+        tail = self.db.for_update if lock else ""
+        found = self.db.rows_in(f'SELECT {self.columns} FROM "{self.name}" WHERE "{self.name}"."uuid" IN ({{}}){tail}',
+                                uuids)
+        return {row.uuid: row for row in self.decode(found)}
+
+    def select(self, where: str, args: Sequence[Any] = (), order: str = "id", limit: int | None = None) -> list[StoredRow]:
+        """Rows matching an SQL condition, in order of a column."""
+        tail = f" LIMIT {int(limit)}" if limit is not None else ""
+        return self.decode(self.db.rows(
+            f'SELECT {self.columns} FROM "{self.name}" WHERE {where} ORDER BY "{self.name}"."{order}"{tail}', args))
+
+    def decode(self, rows: Iterable[Sequence[Any]]) -> list[StoredRow]:
+        """Driver rows to StoredRows; references still hold local ids (see `s3sync.hosts.references`)."""
+        meta, names, readers = self.meta, self._field_names, self._readers
+        count = len(meta) + 1
+        found = []
+        for raw in rows:
+            row = StoredRow()
+            row.id = raw[0]
+            row.deleted = False
+            row.deleted_rb = row.modified_on = row.created_on = None
+            row.created_by = row.modified_by = row.owned_by_user = row.owned_by_group = None
+            row.mci = 0
+            for name, value in zip(meta, raw[1:count]):
+                setattr(row, name, value)
+            if row.deleted is not False:
+                row.deleted = row.deleted in ("T", True, 1)  # type: ignore[comparison-overlap]
+            row.modified_on = _iso(row.modified_on)
+            row.created_on = _iso(row.created_on)
+            row.mci = row.mci or 0
+            values = dict(zip(names, raw[count:]))
+            for name, convert in readers:
+                value = values[name]
+                if value is not None:
+                    values[name] = convert(value)  # type: ignore[misc]
+            row.values = values
+            found.append(row)
+        return found
+
+    # --- writing ----------------------------------------------------------------------------------------------
+
+    def driver_value(self, name: str, value: Any) -> Any:
+        """A canonical value (a local id for references) as the driver takes it."""
+        if value is None:
+            return None
+        convert = self._writers.get(name)
+        return convert(value) if convert else value
+
+    def python_value(self, name: str, value: Any) -> Any:
+        """A canonical value (a local id for references) as pyDAL and host callbacks expect it."""
+        if value is None:
+            return None
+        kind = self.schema.by_name[name].type
+        if kind == "datetime":
+            return datetime.strptime(value, "%Y-%m-%dT%H:%M:%S")
+        if kind == "date":
+            return date(*map(int, value.split("-")))
+        if kind == "time":
+            return time(*map(int, value.split(":")))
+        if kind == "decimal":
+            return Decimal(value)
+        if kind == "json":
+            return json.loads(value)
+        if kind == "upload":
+            return value.stored or None
+        return value
+
+
+# --- converters -------------------------------------------------------------------------------------------------
+
+
+def _select(table: str, name: str, kind: str, dialect: str) -> str:
+    """Column expression. SQLite: as text, so that the driver does not parse each date (or fail on a broken one)."""
+    column = f'"{table}"."{name}"'
+    if dialect == "sqlite" and kind in ("date", "datetime", "time"):
+        return f"CAST({column} AS TEXT)"
+    return column
+
+
+def _iso(value: Any) -> str | None:
+    """A point in time as the driver gives it, in canonical form."""
+    if value is None:
+        return None
+    if isinstance(value, str):
+        return value[:10] + "T" + value[11:19] if len(value) >= 19 else value[:10] + "T00:00:00"
+    return value.isoformat()[:19]  # type: ignore[no-any-return]
+
+
+def _json_text(value: Any) -> str:
+    parsed = json.loads(value) if isinstance(value, (str, bytes)) else value
+    return json.dumps(parsed, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+
+
+def _strings(value: Any) -> list[str]:
+    return list(value) if isinstance(value, (list, tuple)) else bar_decode_string(value)
+
+
+def _integers(value: Any) -> list[int]:
+    return list(value) if isinstance(value, (list, tuple)) else [int(x) for x in value.split("|") if x.strip()]
+
+
+def decimal_text(value: Any, scale: int) -> str:
+    """A decimal in canonical form: `scale` digits after the point, no exponent."""
+    return f"{Decimal(str(value)):.{scale}f}"
+
+
+def reader(field: Field, dialect: str) -> Converter | None:
+    """Converter from what the driver gives to canonical form; None where that is the same already."""
+    kind = field.type
+    if kind == "boolean":
+        return lambda v: v in ("T", True, 1)
+    if kind == "date":
+        return lambda v: str(v)[:10]
+    if kind == "time":
+        return lambda v: str(v)[:8]
+    if kind == "datetime":
+        return _iso
+    if kind == "decimal":
+        scale = field.scale or 0
+        return lambda v: decimal_text(v, scale)
+    if kind == "double" and dialect != "sqlite":
+        return float
+    if kind == "json":
+        return _json_text
+    if kind == "list:string":
+        return _strings
+    if kind in ("list:integer", "list:reference"):
+        return _integers
+    if kind == "upload":
+        return lambda v: Upload(filename="", stored=v) if v else None
+    return None
+
+
+def writer(field: Field, dialect: str) -> Converter | None:
+    """Converter from canonical form to what the driver takes; None where that is the same already."""
+    kind = field.type
+    if kind == "boolean":
+        return lambda v: "T" if v else "F"
+    if kind == "datetime":
+        return lambda v: v[:10] + " " + v[11:]
+    if kind in ("list:string", "list:integer", "list:reference"):
+        return bar_encode
+    if kind == "upload":
+        return lambda v: v.stored or None
+    return None
+
+
+# --- schema from a pyDAL table ------------------------------------------------------------------------------------
+
+
+def schema_of(table: Any, carried: Callable[[str], bool]) -> Schema:
+    """The synchronised columns of a pyDAL table.
+
+    `carried(tablename)` tells whether references to that table can travel (it has uuids and is no table of users).
+    Passwords, blobs and references that cannot travel stay at home.
+    """
+    fields = []
+    for column in table:
+        name = column.name
+        if name in IGNORED or name in ATTRIBUTES:
+            continue
+        kind = column.type if isinstance(column.type, str) else column.type.type
+        target = None
+        scale = None
+        if kind.startswith("reference "):
+            kind, target = "reference", kind[10:].split(".")[0].strip()
+        elif kind.startswith("list:reference"):
+            kind, target = "list:reference", kind[14:].split(".")[0].strip()
+        elif kind.startswith("decimal"):
+            kind, scale = "decimal", int(kind[8:-1].split(",")[1])
+        elif kind in ("float",):
+            kind = "double"
+        elif kind in ("jsonb",):
+            kind = "json"
+        if kind not in ("string", "text", "integer", "bigint", "double", "decimal", "boolean", "date", "time", "datetime",
+                        "json", "list:string", "list:integer", "list:reference", "reference", "upload"):
+            continue
+        if target is not None and not carried(target):
+            continue
+        length = column.length if kind == "string" else None
+        fields.append(Field(name, kind, target, scale, length, represented=column.represent is not None and kind == "string"))
+    meta = frozenset(c.name for c in table if c.name in ATTRIBUTES or c.name in IGNORED)
+    return Schema(table._tablename, tuple(sorted(fields, key=lambda f: f.name)), meta)

@@ -1,0 +1,27 @@
+"""Digest of a record's synchronised values: tells whether a row is still the version it was."""
+from __future__ import annotations
+
+import json
+from hashlib import blake2b
+from typing import Any, Mapping
+
+#: Digests of deleted records start with this, so that SQL can tell them
+DELETED = "deleted"
+
+_encode = json.JSONEncoder(ensure_ascii=True, sort_keys=True, separators=(",", ":")).encode
+
+
+def digest(values: Mapping[str, Any]) -> str:
+    """Digest of canonical values, 24 hex digits.
+
+    NULL and a column that does not exist are the same, so that adding a column does not look like an edit of every record.
+    """
+    present = {name: value for name, value in values.items() if value is not None}
+    return blake2b(_encode(present).encode("ascii"), digest_size=12).hexdigest()
+
+
+def deletion_digest(replaced_by: str | None = None) -> str:
+    """Digest of a deleted record, or of one merged into another."""
+    if not replaced_by:
+        return DELETED
+    return DELETED + blake2b(replaced_by.encode("utf-8"), digest_size=6).hexdigest()

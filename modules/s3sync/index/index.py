@@ -1,0 +1,280 @@
+"""What this site knows of its records: digests, version vectors and a sequence that needs no clock.
+
+Local edits are found by comparing rows with the index, not by trusting `modified_on`: whenever a row is about to be
+compared or sent it is looked at first, in the same transaction. A scan looks at what was written recently, a sweep at
+everything whose row and version do not match.
+"""
+from __future__ import annotations
+
+from datetime import datetime, timedelta, timezone
+from typing import Callable, Iterable, NamedTuple, Sequence
+
+from ..database import Database
+from ..hosts.references import References
+from ..hosts.table import StoredRow, TableMap
+from .digest import DELETED, deletion_digest, digest
+from .vector import increment, site_key
+
+COLUMNS = ("digest", "vector", "seq", "origin", "modified_on")
+
+
+class Version(NamedTuple):
+    """What the index holds of one record. `modified_on` is "YYYY-MM-DDTHH:MM:SS" or None."""
+
+    digest: str
+    vector: str
+    seq: int
+    origin: str | None
+    modified_on: str | None
+
+    @property
+    def deleted(self) -> bool:
+        return self.digest.startswith(DELETED)
+
+
+class Note(NamedTuple):
+    """A version to be written."""
+
+    uuid: str
+    digest: str
+    vector: str
+    origin: str | None
+    modified_on: str | None
+
+
+def utcnow() -> datetime:
+    """Now, naive UTC to the second, as in Eden's tables."""
+    return datetime.now(timezone.utc).replace(tzinfo=None, microsecond=0)
+
+
+class Index:
+    """The index of one site's tables.
+
+    Parameters
+    ----------
+    maps : gives the TableMap of a table
+    overlap : seconds by which a scan looks back before the last one
+    now : the clock (naive UTC), replaceable in tests
+    """
+
+    def __init__(self, db: Database, site_uuid: str, maps: Callable[[str], TableMap], references: References,
+                 overlap: int = 600, now: Callable[[], datetime] = utcnow) -> None:
+        self.db = db
+        self.site = site_key(site_uuid)
+        self.maps = maps
+        self.references = references
+        self.overlap = timedelta(seconds=overlap)
+        self.now = now
+
+    # --- reading rows -----------------------------------------------------------------------------------------
+
+    def canonical(self, table: TableMap, rows: Sequence[StoredRow]) -> Sequence[StoredRow]:
+        """Replace local ids by uuids, and put in the references that wait for their target. Works in place."""
+        for name, target in table.references.items():
+            uuids = self.references.uuids(target, (i for i in (r.values[name] for r in rows) if i))
+            for row in rows:
+                number = row.values[name]
+                row.values[name] = uuids.get(number) if number else None
+        for name, target in table.list_references.items():
+            uuids = self.references.uuids(target, (i for r in rows for i in r.values[name] or ()))
+            for row in rows:
+                numbers = row.values[name]
+                if numbers is not None:
+                    row.values[name] = sorted(uuids[i] for i in numbers if uuids.get(i))
+        if rows and (table.references or table.list_references):
+            self._overlay(table, rows)
+        return rows
+
+    def _overlay(self, table: TableMap, rows: Sequence[StoredRow]) -> None:
+        if self.db.value('SELECT 1 FROM "sync_waiting" WHERE "tablename" = ? LIMIT 1', [table.name]) is None:
+            return
+        by_uuid = {r.uuid: r for r in rows}
+        for uuid, name, target in self.db.rows_in(
+                'SELECT "record_uuid", "fieldname", "target_uuid" FROM "sync_waiting" '
+                'WHERE "tablename" = ? AND "record_uuid" IN ({})', by_uuid, [table.name]):
+            values = by_uuid[uuid].values
+            if name in table.list_references:
+                values[name] = sorted({*(values[name] or ()), target})
+            elif name in table.references and values[name] is None:
+                values[name] = target
+
+    def versions(self, table: str, uuids: Iterable[str]) -> dict[str, Version]:
+        """The versions of these records, as far as they are known."""
+        stamp = self._as_text('"modified_on"')
+        return {row[0]: Version(row[1], row[2], row[3], row[4], _iso(row[5])) for row in self.db.rows_in(
+            f'SELECT "record_uuid", "digest", "vector", "seq", "origin", {stamp} FROM "sync_version" '
+            'WHERE "tablename" = ? AND "record_uuid" IN ({})', uuids, [table])}
+
+    def _as_text(self, column: str) -> str:
+        return f"CAST({column} AS TEXT)" if self.db.dialect == "sqlite" else column
+
+    # --- writing versions -------------------------------------------------------------------------------------
+
+    def lock(self, table: str) -> int:
+        """Become the only one who gives sequence numbers of this table, until the transaction ends.
+
+        Returns the last number given. Numbers are therefore visible in the order they were given.
+        """
+        if self.db.dialect == "sqlite":
+            self.db.execute('UPDATE "sync_clock" SET "seq" = "seq" WHERE "tablename" = ?', [table])
+        seq = self.db.value(f'SELECT "seq" FROM "sync_clock" WHERE "tablename" = ?{self.db.for_update}', [table])
+        if seq is None:
+            try:
+                with self.db.savepoint():
+                    self.db.insert("sync_clock", ("tablename", "seq"), [(table, 0)])
+            except self.db.driver_error:          # another process was first
+                return self.lock(table)
+            return 0
+        return int(seq)
+
+    def note(self, table: str, notes: Sequence[Note]) -> None:
+        """Write versions, each under a new sequence number. The table must be locked."""
+        if not notes:
+            return
+        seq = self.lock(table)
+        rows = []
+        for n in notes:
+            seq += 1
+            rows.append((table, n.uuid, n.digest, n.vector, seq, n.origin, _sql_time(n.modified_on)))
+        self.db.upsert("sync_version", ("tablename", "record_uuid"), COLUMNS, rows)
+        self.db.execute('UPDATE "sync_clock" SET "seq" = ? WHERE "tablename" = ?', [seq, table])
+
+    def look(self, table: TableMap, rows: Sequence[StoredRow]) -> dict[str, Version]:
+        """Version rows as they stand now; what differs from its version is a local edit. The table must be locked.
+
+        `rows` must be canonical. Returns the versions by uuid, local edits included (their `seq` is not filled in).
+        """
+        versions = self.versions(table.name, [r.uuid for r in rows if r.uuid])
+        notes, touched = [], []
+        merged = self.references.uuids(table.name, {r.deleted_rb for r in rows if r.deleted and r.deleted_rb})
+        for row in rows:
+            if not row.uuid:
+                continue
+            if row.deleted:
+                current = deletion_digest(merged.get(row.deleted_rb) if row.deleted_rb else None)
+            else:
+                current = digest(row.values)
+            version = versions.get(row.uuid)
+            if version is None or version.digest != current:
+                vector = increment(version.vector if version else "", self.site)
+                notes.append(Note(row.uuid, current, vector, None, row.modified_on))
+                versions[row.uuid] = Version(current, vector, 0, None, row.modified_on)
+            elif version.modified_on != row.modified_on:
+                touched.append((_sql_time(row.modified_on), table.name, row.uuid))
+        self.note(table.name, notes)
+        for change in touched:
+            self.db.execute('UPDATE "sync_version" SET "modified_on" = ? WHERE "tablename" = ? AND "record_uuid" = ?', change)
+        return versions
+
+    # --- finding local edits ----------------------------------------------------------------------------------
+
+    def scan(self, name: str, limit: int) -> bool:
+        """Look at up to `limit` rows written since the last scan; True when there are no more.
+
+        The first scan of a table looks at every row. A scan is one transaction of the caller's; what it has reached is
+        remembered, so that it may end anywhere.
+        """
+        table = self.maps(name)
+        self.lock(name)
+        scanned, started, position, position_on = self._clock(name)
+        now = self.now()
+        started = started or now
+        column = f'"{name}"'
+        where, args, order = f'{column}."id" > ?', [position or 0], f'{column}."id"'
+        recent = scanned is not None and "modified_on" in table.meta
+        if recent:
+            since = min(scanned, now) - self.overlap  # type: ignore[type-var]
+            stamp = f'{column}."modified_on"'
+            order = f'{stamp}, {column}."id"'
+            if position_on:
+                where = f"{stamp} >= ? AND ({stamp} > ? OR {column}.\"id\" > ?)"
+                args = [_sql(position_on), _sql(position_on), position or 0]
+            else:
+                where, args = f"{stamp} >= ?", [_sql(since)]
+        rows = table.decode(self.db.rows(
+            f'SELECT {table.columns} FROM "{name}" WHERE {where} ORDER BY {order} LIMIT {int(limit)}', args))
+        self.look(table, self.canonical(table, rows))
+        done = len(rows) < limit
+        if done:
+            state = [_sql(started), None, None, None]
+        else:
+            state = [_sql(scanned), _sql(started), rows[-1].id, _sql_time(rows[-1].modified_on) if recent else None]
+        self.db.execute('UPDATE "sync_clock" SET "scanned_on" = ?, "started_on" = ?, "position" = ?, "position_on" = ? '
+                        'WHERE "tablename" = ?', [*state, name])
+        return done
+
+    def _clock(self, name: str) -> tuple[datetime | None, datetime | None, int | None, datetime | None]:
+        row = self.db.rows('SELECT "scanned_on", "started_on", "position", "position_on" FROM "sync_clock" '
+                           'WHERE "tablename" = ?', [name])[0]
+        return _datetime(row[0]), _datetime(row[1]), row[2], _datetime(row[3])
+
+    def sweep_due(self, name: str, interval: int) -> bool:
+        """Is it time to compare all rows with the index? Also after the clock was set back."""
+        rows = self.db.rows('SELECT "swept_on", "scanned_on" FROM "sync_clock" WHERE "tablename" = ?', [name])
+        if not rows or rows[0][1] is None:
+            return False                          # never scanned: the first scan sees everything
+        now = self.now()
+        swept, scanned = _datetime(rows[0][0]), _datetime(rows[0][1])
+        return swept is None or swept + timedelta(seconds=interval) <= now or scanned > now  # type: ignore[operator]
+
+    def sweep(self, name: str, after: int, limit: int) -> int | None:
+        """Look at up to `limit` rows that do not match their version, from row id `after` on; returns the id reached.
+
+        None means that all rows match. Rows that were deleted for good, by whomever, become deletions.
+        """
+        table = self.maps(name)
+        self.lock(name)
+        mismatch = ['"sync_version"."id" IS NULL']
+        if "modified_on" in table.meta:
+            mismatch.append(self._distinct('"sync_version"."modified_on"', f'"{name}"."modified_on"'))
+        if table.soft_delete:
+            mismatch.append(f"""("sync_version"."digest" LIKE '{DELETED}%') <> ("{name}"."deleted" = 'T')""")
+        rows = table.decode(self.db.rows(
+            f'SELECT {table.columns} FROM "{name}" LEFT JOIN "sync_version" ON "sync_version"."tablename" = ? '
+            f'AND "sync_version"."record_uuid" = "{name}"."uuid" WHERE "{name}"."id" > ? AND "{name}"."uuid" IS NOT NULL '
+            f'AND ({" OR ".join(mismatch)}) ORDER BY "{name}"."id" LIMIT {int(limit)}', [name, after]))
+        if rows:
+            self.look(table, self.canonical(table, rows))
+            return rows[-1].id
+        if not self._sweep_vanished(name, limit):
+            self.db.execute('UPDATE "sync_clock" SET "swept_on" = ? WHERE "tablename" = ?', [_sql(self.now()), name])
+            return None
+        return after
+
+    def _sweep_vanished(self, name: str, limit: int) -> int:
+        gone = self.db.rows(
+            f'SELECT "record_uuid", "vector" FROM "sync_version" LEFT JOIN "{name}" ON "{name}"."uuid" = "record_uuid" '
+            f"""WHERE "tablename" = ? AND "digest" NOT LIKE '{DELETED}%' AND "{name}"."id" IS NULL LIMIT {int(limit)}""",
+            [name])
+        now = self.now().isoformat()[:19]
+        self.note(name, [Note(uuid, deletion_digest(), increment(vector, self.site), None, now) for uuid, vector in gone])
+        return len(gone)
+
+    def _distinct(self, a: str, b: str) -> str:
+        if self.db.dialect == "mysql":
+            return f"NOT ({a} <=> {b})"
+        return f"{a} IS NOT {b}" if self.db.dialect == "sqlite" else f"{a} IS DISTINCT FROM {b}"
+
+    def last(self, name: str) -> int:
+        """The last sequence number given (and committed) in this table."""
+        return int(self.db.value('SELECT "seq" FROM "sync_clock" WHERE "tablename" = ?', [name]) or 0)
+
+
+def _iso(value: object) -> str | None:
+    if value is None:
+        return None
+    return str(value)[:19].replace(" ", "T")
+
+
+def _sql_time(value: str | None) -> str | None:
+    return value.replace("T", " ") if value else None
+
+
+def _sql(value: datetime | None) -> str | None:
+    return value.isoformat(" ")[:19] if value else None
+
+
+def _datetime(value: object) -> datetime | None:
+    if value is None or isinstance(value, datetime):
+        return value
+    return datetime.fromisoformat(str(value)[:19])
