@@ -1,0 +1,326 @@
+"""The HTTP client every peer type shares.
+
+Knows nothing of synchronisation, only how to get a request to a site and its whole answer back over a bad link, and how
+to say what went wrong. One client per run and thread; connections are kept open between requests.
+"""
+from __future__ import annotations
+
+import gzip as gzip_file
+import io
+import time
+from collections.abc import Collection, Sequence
+from contextlib import closing
+from http.cookiejar import DefaultCookiePolicy
+from types import TracebackType
+from typing import BinaryIO, Callable
+from urllib.parse import SplitResult, quote, urlencode, urljoin, urlsplit, urlunsplit
+
+import requests
+from requests.cookies import RequestsCookieJar
+
+from .. import __version__
+from ..errors import ConfigurationError, EmptyAnswer, PeerRefused, RedirectRefused, SyncError
+from ..secrets import mask
+from ..settings import Settings
+from .answer import Answer, Spool, receive, receive_start
+from .credentials import Credentials, split_userinfo
+from .failure import NETWORK, explain
+from .refusal import CHECK_URL, clean, from_answer, from_json, looks_like_html, parse
+from .retry import RetryPolicy
+from .transport import Proxy, Transport, ssl_context
+
+__all__ = ["Answer", "HttpClient"]
+
+Params = Sequence["tuple[str, str]"]
+
+REDIRECTS = (301, 302, 303, 307, 308)
+MAX_REDIRECTS = 5
+WAIT_STEP = 10.0               # seconds between two signs of life while waiting
+DEFAULT_PORTS = {"http": 80, "https": 443}
+
+
+class HttpClient:
+    """Requests to one site.
+
+    Parameters
+    ----------
+    base_url
+        URL of the application at the peer, for example ``https://host/eden``. User name and password may stand in it.
+    username, password
+        HTTP Basic, sent with every request. Without `username` nothing is sent.
+    proxy
+        URL of the proxy server, with credentials if needed; empty for none (`transport.Proxy`).
+    settings
+        Timeouts, retries, certificates, limits.
+    sleep
+        Waits so many seconds.
+    tick
+        Called with every piece transferred and while waiting; what it raises ends the request. For signs of life and
+        for being stopped.
+
+    Raises
+    ------
+    ConfigurationError
+        URL, proxy, user name or `settings.ca_bundle` cannot be used.
+    """
+
+    def __init__(self, base_url: str, username: str = "", password: str = "", proxy: str = "", *, settings: Settings,
+                 sleep: Callable[[float], None] = time.sleep, tick: Callable[[], None] = lambda: None) -> None:
+        base_url, in_url = split_userinfo(base_url)
+        given = Credentials(username, password)
+        del password                            # nothing below may show it in a traceback
+        if given.given and in_url.given:
+            raise ConfigurationError(f"user name and password stand in the URL {base_url} and beside it",
+                                     hint="Remove them from the URL")
+        self._credentials = given if given.given else in_url
+        self._base = _checked(base_url)
+        self.base_url = urlunsplit(self._base)
+        self.settings = settings
+        self._proxy = Proxy(proxy)
+        self._policy = RetryPolicy(settings.retries, settings.backoff)
+        self._sleep = sleep
+        self._tick = tick
+        self._session = requests.Session()
+        self._session.trust_env = False         # no proxies, passwords or certificates from the environment
+        self._session.verify = settings.verify_tls
+        self._session.auth = self._credentials
+        self._session.cookies = RequestsCookieJar(policy=DefaultCookiePolicy(allowed_domains=[]))
+        self._session.headers.clear()
+        self._session.headers.update({"User-Agent": f"s3sync/{__version__}", "Accept-Encoding": "gzip"})
+        transport = Transport(self._proxy, ssl_context(settings.ca_bundle, settings.verify_tls))
+        for scheme in DEFAULT_PORTS:
+            self._session.mount(f"{scheme}://", transport)
+            if self._proxy:
+                self._session.proxies[scheme] = self._proxy.url
+
+    def __repr__(self) -> str:
+        return f"<HttpClient {self.base_url}>"
+
+    def __enter__(self) -> HttpClient:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._session.close()
+
+    def get(self, path: str, params: Params = (), *, accept: str = "text/xml", expect: Collection[int] = ()) -> Answer:
+        """Ask for a document.
+
+        Parameters
+        ----------
+        path
+            Below the application, for example ``/sync/sync.xml``.
+        params
+            Pairs of the query, unencoded; keys may repeat.
+        accept
+            Content type asked for. XML and JSON answers are checked to be no web page, XML answers also to be neither
+            empty nor one of Eden's messages in JSON (which it sends with status 200).
+        expect
+            Statuses besides 2xx to return rather than raise.
+
+        Raises
+        ------
+        SyncError
+            Of the kinds described in docs/reference/errors.md, after all retries.
+        """
+        headers = {"Accept": accept}
+        return self._insist(True, lambda: self._exchange("GET", self.url(path, params), headers, None, expect))
+
+    def post(self, path: str, params: Params = (), body: bytes | BinaryIO = b"", *, content_type: str,
+             accept: str = "application/json", gzip: bool = False, idempotent: bool = False,
+             expect: Collection[int] = ()) -> Answer:
+        """Send a document.
+
+        Parameters
+        ----------
+        path, params, accept, expect
+            As in `get`.
+        body
+            Bytes, or a seekable binary file, sent from its present position.
+        content_type
+            Of the body.
+        gzip
+            Send it compressed. Only for peers that said they understand it: Eden does not.
+        idempotent
+            Whether it may be sent again when the outcome of an attempt is unknown.
+        """
+        headers = {"Accept": accept, "Content-Type": content_type}
+        source = io.BytesIO(body) if isinstance(body, bytes) else body
+        if not gzip:
+            return self._send(path, params, headers, source, idempotent, expect)
+        headers["Content-Encoding"] = "gzip"
+        with closing(Spool()) as packed:
+            _compress(source, packed, self._tick)
+            return self._send(path, params, headers, packed, idempotent, expect)
+
+    def url(self, path: str, params: Params = ()) -> str:
+        """The whole address. Names and values are percent-encoded, except the ``:`` and ``,`` Eden writes itself."""
+        query = urlencode(list(params), quote_via=quote, safe=":,")
+        return urlunsplit(self._base._replace(path=f"{self._base.path}/{path.lstrip('/')}", query=query))
+
+    def _send(self, path: str, params: Params, headers: dict[str, str], body: object, idempotent: bool,
+              expect: Collection[int]) -> Answer:
+        upload = Upload(body, self._tick)
+        url = self.url(path, params)
+        return self._insist(idempotent, lambda: self._exchange("POST", url, headers, upload, expect))
+
+    def _insist(self, repeatable: bool, attempt: Callable[[], Answer]) -> Answer:
+        failed = 0
+        while True:
+            try:
+                return attempt()
+            except SyncError as problem:
+                error = problem
+            delay = self._policy.delay(failed, error) if repeatable else None
+            if delay is None:
+                raise error
+            failed += 1
+            self._wait(delay)
+
+    def _wait(self, seconds: float) -> None:
+        while seconds > 0:
+            self._tick()
+            step = min(seconds, WAIT_STEP)
+            self._sleep(step)
+            seconds -= step
+
+    def _exchange(self, method: str, url: str, headers: dict[str, str], upload: Upload | None,
+                  expect: Collection[int]) -> Answer:
+        """One attempt, with its redirects."""
+        for _ in range(MAX_REDIRECTS + 1):
+            self._tick()
+            with closing(self._request(method, url, headers, upload)) as response:
+                target = response.headers.get("Location")
+                if response.status_code in REDIRECTS and target and response.status_code not in expect:
+                    url = self._redirected(method, url, target)
+                    continue
+                return self._answer(response, headers["Accept"], expect)
+        raise RedirectRefused("it goes round in circles", hint=CHECK_URL)
+
+    def _request(self, method: str, url: str, headers: dict[str, str], upload: Upload | None) -> requests.Response:
+        if upload:
+            upload.rewind()
+        timeout = (self.settings.connect_timeout, self.settings.read_timeout)
+        try:
+            return self._session.request(method, url, headers=headers, data=upload.data() if upload else None,
+                                         timeout=timeout, allow_redirects=False, stream=True)
+        except NETWORK as problem:
+            error = explain(problem, urlsplit(url).netloc, self._proxy, sending=bool(upload and upload.len))
+        raise error                             # outside: the frames below hold the credentials
+
+    def _redirected(self, method: str, url: str, target: str) -> str:
+        """The address to ask instead, if it is the same site."""
+        try:
+            old, new = urlsplit(url), urlsplit(urljoin(url, target))
+            same_host = old.hostname == new.hostname and "@" not in new.netloc
+            same_site = same_host and old.scheme == new.scheme and _port(old) == _port(new)
+            upgrade = same_host and (old.scheme, new.scheme) == ("http", "https")
+            address = urlunsplit(new._replace(fragment=""))
+        except ValueError:
+            raise RedirectRefused("to an address that is none", hint=CHECK_URL) from None
+        if method == "GET" and (same_site or upgrade):
+            return address
+        # The repository's URL is what comes before the path we asked for.
+        asked = old.path[len(self._base.path):]
+        path = new.path.removesuffix(asked)
+        shown = clean(mask(urlunsplit((new.scheme, new.netloc, path, "", ""))))
+        raise RedirectRefused(shown, hint="If this is the peer, enter this URL in the repository")
+
+    def _answer(self, response: requests.Response, accept: str, expect: Collection[int]) -> Answer:
+        status = response.status_code
+        if not 200 <= status < 300 and status not in expect:
+            raise self._redacted(from_answer(status, response.headers, receive_start(response.raw),
+                                             authenticated=self._credentials.given))
+        body, size, wire = receive(response.raw, limit=self.settings.max_document, tick=self._tick)
+        answer = Answer(status, response.headers, body, size, wire)
+        error = _unfit(answer, accept) if 200 <= status < 300 else None
+        if error is not None:
+            answer.close()
+            raise self._redacted(error)
+        return answer
+
+    def _redacted(self, error: SyncError) -> SyncError:
+        detail = self._proxy.credentials.redact(self._credentials.redact(error.detail))
+        if detail != error.detail:
+            error.detail = detail
+            error.args = (error.message,)
+        return error
+
+
+class Upload:
+    """A body of known length for requests, which would otherwise send it chunked: web2py reads nothing then."""
+
+    def __init__(self, file: object, tick: Callable[[], None]) -> None:
+        self._file: BinaryIO = file             # type: ignore[assignment]  # Spool is one in all but name
+        self._tick = tick
+        self._start = self._file.tell()
+        self.len = self._file.seek(0, io.SEEK_END) - self._start        #: bytes, as requests asks for them
+        self._file.seek(self._start)
+
+    def rewind(self) -> None:
+        """Be ready to be sent again."""
+        self._file.seek(self._start)
+
+    def data(self) -> Upload | bytes:
+        """What to give to requests: itself, unless empty (which requests would send chunked)."""
+        return self if self.len else b""
+
+    def read(self, size: int = -1) -> bytes:
+        self._tick()
+        return self._file.read(size)
+
+    def __iter__(self) -> Upload:
+        return self
+
+    def __next__(self) -> bytes:
+        piece = self.read(1 << 16)
+        if not piece:
+            raise StopIteration
+        return piece
+
+
+def _checked(base_url: str) -> SplitResult:
+    parts = urlsplit(base_url.rstrip("/"))
+    hint = "Enter it with the application, for example https://host/eden"
+    if parts.scheme not in DEFAULT_PORTS:
+        raise ConfigurationError(f"the URL {mask(base_url)} does not begin with http:// or https://", hint=hint)
+    try:
+        valid = bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        valid = False
+    if not valid or parts.query or parts.fragment or any(c.isspace() for c in base_url):
+        raise ConfigurationError(f"the URL {mask(base_url)} is not understood", hint=hint)
+    return parts
+
+
+def _port(parts: SplitResult) -> int | None:
+    return parts.port or DEFAULT_PORTS.get(parts.scheme)
+
+
+def _compress(source: BinaryIO, target: Spool, tick: Callable[[], None]) -> None:
+    with gzip_file.GzipFile(fileobj=target, mode="wb", compresslevel=6, mtime=0) as packer:   # type: ignore[arg-type]
+        for piece in iter(lambda: source.read(1 << 16), b""):
+            tick()
+            packer.write(piece)
+    target.seek(0)
+
+
+def _unfit(answer: Answer, accept: str) -> SyncError | None:
+    """What is wrong with an answer of status 2xx, judged by its first bytes: Eden's content types cannot be trusted."""
+    wants_xml, wants_json = "xml" in accept, "json" in accept
+    if not wants_xml and not wants_json:
+        return None
+    start = answer.start()
+    if looks_like_html(start):
+        return PeerRefused("it answers with a web page", hint=CHECK_URL)
+    if wants_xml and not start.strip():
+        return EmptyAnswer()
+    if wants_xml and start.lstrip().startswith(b"{"):
+        said = parse(answer.start(1 << 16))
+        code = str(said.get("statuscode") or "")
+        known = from_json(said, int(code) if code.isascii() and code.isdigit() else 400)
+        return known or PeerRefused(clean(str(said.get("message") or "")) or "it answers with JSON instead of XML")
+    return None

@@ -1,0 +1,107 @@
+"""Connections: proxies and certificates, as adapter of requests.
+
+Proxies are those of the configuration only. Environment variables (``http_proxy``, ``.netrc``) are not looked at: what a
+run does must not depend on the shell that started the worker.
+"""
+from __future__ import annotations
+
+import ssl
+from typing import Any
+from urllib.parse import urlsplit
+
+import certifi
+from requests.adapters import HTTPAdapter
+
+from ..errors import ConfigurationError
+from ..secrets import mask
+from .credentials import split_userinfo
+
+__all__ = ["Proxy", "Transport", "ssl_context"]
+
+
+class Proxy:
+    """A proxy server, its credentials apart from its address so that they appear in no message.
+
+    Parameters
+    ----------
+    url
+        ``http://user:password@host:port``; user name and password percent-encoded where they contain ``@:/``.
+        ``http://`` may be missing. Empty for no proxy.
+    """
+
+    def __init__(self, url: str) -> None:
+        url = url.strip()
+        self.url, self.credentials = split_userinfo(url if not url or "://" in url else f"http://{url}")
+        if not self.url:
+            return
+        parts = urlsplit(self.url)
+        try:
+            valid = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+        except ValueError:
+            valid = False
+        if not valid:
+            raise ConfigurationError(f"the proxy {mask(url)} is not understood",
+                                     hint="Enter it as http://host:port or http://user:password@host:port")
+
+    def __repr__(self) -> str:
+        return f"<Proxy {self.url}>"
+
+    def __bool__(self) -> bool:
+        return bool(self.url)
+
+    def headers(self) -> dict[str, str]:
+        """Headers for the proxy, not for the peer."""
+        return {"Proxy-Authorization": self.credentials.header()} if self.credentials.given else {}
+
+
+def ssl_context(ca_bundle: str, verify: bool) -> ssl.SSLContext:
+    """Verification against the public authorities (certifi's and the system's) and, besides, a private one.
+
+    Parameters
+    ----------
+    ca_bundle
+        PEM file of the private certificate authority, or empty.
+    verify
+        False accepts any certificate.
+
+    Raises
+    ------
+    ConfigurationError
+        The file is missing or holds no certificates.
+    """
+    context = ssl.create_default_context()
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.load_verify_locations(certifi.where())
+    if not verify:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    elif ca_bundle:
+        try:
+            context.load_verify_locations(ca_bundle)
+        except OSError as problem:              # ssl.SSLError is one: no PEM
+            reason = "no certificates in it" if isinstance(problem, ssl.SSLError) else problem.strerror
+            raise ConfigurationError(f"setting sync.ca_bundle: {ca_bundle}: {reason}",
+                                     hint="It must be a PEM file with the certificate of your authority") from None
+    return context
+
+
+class Transport(HTTPAdapter):
+    """Connections with our certificates and our way to send a proxy's credentials (in UTF-8; requests takes Latin-1)."""
+
+    def __init__(self, proxy: Proxy, context: ssl.SSLContext) -> None:
+        self._proxy = proxy
+        self._context = context
+        super().__init__()
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        super().init_poolmanager(*args, ssl_context=self._context, **kwargs)
+
+    def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
+        return super().proxy_manager_for(proxy, ssl_context=self._context, proxy_ssl_context=self._context, **kwargs)
+
+    def proxy_headers(self, proxy: str) -> dict[str, str]:
+        return self._proxy.headers()
+
+    def cert_verify(self, conn: Any, url: str, verify: Any, cert: Any) -> None:
+        # The context says all there is to say; requests would load its own bundle again for each connection.
+        conn.cert_reqs = "CERT_REQUIRED" if verify else "CERT_NONE"
