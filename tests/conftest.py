@@ -1,0 +1,110 @@
+"""Fixtures with real web2py sites, each with examples/eden and the drop-in put there by the installer.
+
+`site_factory`   session: ``site_factory("name", **Site arguments)`` builds a site of its own (server not started);
+                 everything is stopped at the end of the session.
+`two_sites`      session: ``(local, remote)``, both with their server started, no worker. Tests that use it share its
+                 state: use records and repositories of your own; start a worker with ``local.start_worker()`` and stop
+                 it again.
+`fresh_sites`    function: as `two_sites`, made for one test (copied from a template: about 3 s).
+`site`           function: one site without server, for tests that use ``site.shell(…)`` or kill things.
+
+What a Site can do is in examples/demo/sites.py: url, appdir, database, start, stop, start_worker, stop_worker(signal),
+sql, shell, configure, errors, tail. The administrator is ``sites.ADMIN``.
+
+Where web2py-gluon is not installed (the run under the newest pyDAL and Python), tests below tests/integration and
+tests/acceptance and tests that use one of these fixtures are not collected.
+"""
+from __future__ import annotations
+
+import importlib.util
+import shutil
+import sys
+from pathlib import Path
+from typing import Callable, Iterator
+
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(REPOSITORY / "examples" / "demo"))
+
+from sites import Site, free_port  # noqa: E402
+
+HAS_WEB2PY = importlib.util.find_spec("gluon") is not None
+FIXTURES = {"site_factory", "two_sites", "fresh_sites", "site"}
+
+collect_ignore = [] if HAS_WEB2PY else ["acceptance", "integration"]
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Without web2py leave out what needs it: `make test` runs these in the environment that has it."""
+    if not HAS_WEB2PY:
+        items[:] = [item for item in items if not FIXTURES & set(getattr(item, "fixturenames", ()))]
+
+
+@pytest.fixture(scope="session")
+def site_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A built root to copy from: tables, roles and administrator are there already."""
+    root = tmp_path_factory.mktemp("template") / "root"
+    Site(root, free_port()).build()
+    return root
+
+
+@pytest.fixture(scope="session")
+def _sites(site_template: Path) -> Iterator[Callable[..., Site]]:
+    made: list[Site] = []
+
+    def make(root: Path, **arguments: object) -> Site:
+        shutil.copytree(site_template, root)
+        taken = [other.port for other in made]
+        site = Site(root, free_port(taken=taken), **arguments)      # type: ignore[arg-type]
+        made.append(site)
+        site.configure()
+        # a copy is a site of its own
+        site.shell("""
+import uuid
+if "sync_config" in db.tables:
+    db(db.sync_config).update(uuid=uuid.uuid4().urn)
+""")
+        return site
+
+    yield make
+    for site in made:
+        site.stop()
+
+
+@pytest.fixture(scope="session")
+def site_factory(_sites: Callable[..., Site], tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Site]:
+    """Makes sites: ``site_factory("hq", sync={"batch_size": 10})``."""
+
+    def make(name: str = "site", **arguments: object) -> Site:
+        return _sites(tmp_path_factory.mktemp(name) / "root", name=name, **arguments)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def two_sites(site_factory: Callable[..., Site]) -> tuple[Site, Site]:
+    """(local, remote) with running servers, shared by the session."""
+    local, remote = site_factory("local"), site_factory("remote")
+    local.start()
+    remote.start()
+    return local, remote
+
+
+@pytest.fixture
+def fresh_sites(site_factory: Callable[..., Site]) -> Iterator[tuple[Site, Site]]:
+    """(local, remote) with running servers, for one test."""
+    local, remote = site_factory("local"), site_factory("remote")
+    local.start()
+    remote.start()
+    yield local, remote
+    local.stop()
+    remote.stop()
+
+
+@pytest.fixture
+def site(site_factory: Callable[..., Site]) -> Iterator[Site]:
+    """One site, its server not started, for one test."""
+    made = site_factory("site")
+    yield made
+    made.stop()
