@@ -12,6 +12,10 @@ class Upload(NamedTuple):
     stored: str = ""      #: local stored name, when the record was read from a database
 
 
+class Tuid(str):
+    """A reference to a record of the same document, by its `Record.tuid`: means nothing outside of it."""
+
+
 class Record:
     """One record of one table in canonical form (see `s3sync.s3xml.schema.Schema`), independent of any site.
 
@@ -38,9 +42,9 @@ class Record:
     alias: str | None = None              #: component alias, for a nested record
     children: list["Record"] | None = None    #: component records nested in this one
     vector: str | None = None             #: version vector (s3sync peers only), as text
-    position: int = 0                     #: line of the document it starts on
+    position: int = 0                     #: its place among the records of the document's top level, from 1
     error: str | None = None              #: why it cannot be read; `values` is then incomplete
-    xml: str | None = None                #: its source, kept when it cannot be read
+    xml: str | None = None                #: its source, kept when it or a record nested in it cannot be read
 
     def __init__(self, table: str, uuid: str | None = None, values: dict[str, Any] | None = None, **more: Any) -> None:
         self.table = table

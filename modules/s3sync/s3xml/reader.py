@@ -1,0 +1,417 @@
+"""Documents to records: streaming, hardened, and never stopped by a single bad record."""
+from __future__ import annotations
+
+import json
+from collections import Counter
+from dataclasses import dataclass
+from typing import Any, BinaryIO, Callable, Iterator, Mapping
+
+from lxml import etree
+
+from ..errors import DocumentError, DocumentTooLarge, DocumentTruncated, EmptyAnswer
+from .record import Record, Tuid, Upload
+from .schema import Field, Schema
+from .values import TEXT_TYPES, Decoder, check, clean, decode_datetime, decode_uuids, decoder, shown
+
+CHUNK = 1 << 16        #: bytes read at once
+HEAD = 1 << 16         #: bytes within which the root element must have begun
+
+#: Attributes of <resource> that are taken as they are, named as in Record
+_AS_THEY_ARE = ("tuid", "created_by", "modified_by", "owned_by_user", "owned_by_group", "alias")
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a document may ask of this site. The names are those of `s3sync.settings.Settings`.
+
+    libxml2 has limits of its own besides, which hold whatever stands here: 10,000,000 bytes of one text, 256 levels.
+    """
+
+    max_document: int = 4 << 30       #: bytes of the document, expanded
+    max_record: int = 64 << 20        #: bytes of one record with all that is nested in it
+    max_text: int = 8 << 20           #: characters of one value
+    max_depth: int = 32               #: nested elements, the root being the first
+    max_records: int = 20_000_000     #: records, nested ones included
+
+    @classmethod
+    def of(cls, settings: Any) -> Limits:
+        """The limits among the settings of a deployment."""
+        return cls(**{name: getattr(settings, name) for name in cls.__dataclass_fields__ if hasattr(settings, name)})
+
+
+class _Table:
+    """A schema, prepared for reading."""
+
+    __slots__ = ("name", "decoders", "texts", "uploads", "references", "nothing")
+
+    def __init__(self, schema: Schema, complete: tuple[str, ...]) -> None:
+        self.name = schema.table
+        self.decoders: dict[str, Decoder] = {}
+        self.texts = frozenset(f.name for f in schema.fields if f.type in TEXT_TYPES)
+        self.uploads = frozenset(f.name for f in schema.fields if f.type == "upload")
+        self.references: dict[str, Field] = {}
+        #: NULL for every field that the sender always mentions unless it is NULL
+        self.nothing: dict[str, Any] = dict.fromkeys(name for name in complete if name in schema.by_name)
+        for field in schema.fields:
+            check(field)
+            if field.target:
+                self.references[field.name] = field
+            elif field.type != "upload":
+                self.decoders[field.name] = decoder(field)
+
+
+class Document:
+    """An S3XML document, read record by record.
+
+    Parameters
+    ----------
+    source : where the document is read from, once, in chunks; expanded, not gzipped
+    schemas : gives the schema of a table, None for a table that is not to be read (those are counted in `skipped`)
+    limits : what the document may ask for
+    domain : this site's own domain, which peers put before a uuid that is no URN ("site.org/abc" is this site's "abc")
+
+    Attributes
+    ----------
+    attributes : attributes of the root element; known as soon as the object exists
+    skipped : number of records by table name that were passed over because `schemas` does not know the table
+    bytes, records : what has been read so far (records: nested ones included)
+
+    Iterating yields the records of the top level, with the records nested in them; a record that cannot be read has its
+    `error` set. Memory does not depend on the size of the document.
+
+    Raises
+    ------
+    EmptyAnswer : there is no document
+    DocumentError : it is no S3XML, or has a DOCTYPE
+    DocumentTruncated : when reading reaches the cut, after all complete records have been given
+    DocumentTooLarge : when a limit is passed, likewise
+    """
+
+    def __init__(self, source: BinaryIO, schemas: Callable[[str], Schema | None], limits: Limits | None = None,
+                 domain: str = "") -> None:
+        self.source = source
+        self.schemas = schemas
+        self.limits = limits or Limits()
+        self.domain = domain
+        self.attributes: dict[str, str] = {}
+        self.skipped: Counter[str] = Counter()
+        self.bytes = 0
+        self.records = 0
+        self._complete: Mapping[str, Any] = {}
+        self._tables: dict[str, _Table | None] = {}
+        self._prefix = f"{domain}/" if domain else ""
+        self._head = self._open()
+
+    def __iter__(self) -> Iterator[Record]:
+        # Only the ends of resources are of interest; "start" is needed for the root, which must be known to be kept short.
+        parser = _parser(("start", "end"), ("s3xml", "resource"))
+        root: Any = None
+        pending = 0        # bytes since a record of the top level ended
+        position = 0
+        chunk = self._head
+        while chunk:
+            self.bytes += len(chunk)
+            if self.bytes > self.limits.max_document:
+                raise DocumentTooLarge(f"more than {self.limits.max_document} bytes")
+            broken = None
+            try:
+                parser.feed(chunk)
+            except etree.XMLSyntaxError as error:
+                broken = error
+            pending += len(chunk)
+            for event, element in parser.read_events():
+                if root is None:
+                    root = element
+                elif event == "end" and element.getparent() is root and element is not root:
+                    pending = 0
+                    position += 1
+                    record = self._record(element, position, 2)
+                    if record is not None:
+                        yield record
+            if broken is not None:
+                raise _syntax_error(broken, position)
+            if pending > self.limits.max_record:
+                raise DocumentTooLarge(f"record {position + 1} has more than {self.limits.max_record} bytes")
+            if root is not None:
+                # The last child may still be growing, all before it are done with.
+                element = None
+                del root[:-1]
+            chunk = self.source.read(CHUNK)
+        try:
+            parser.close()
+        except etree.XMLSyntaxError:
+            raise DocumentTruncated(f"after {position} records and {self.bytes} bytes") from None
+
+    def _open(self) -> bytes:
+        """Read as far as the root element, check it, keep its attributes; returns what has been read."""
+        parser = _parser(("start",), None)
+        head = b""
+        done = 0
+        while done < HEAD:
+            chunk = self.source.read(CHUNK)
+            if not chunk:
+                break
+            head += chunk
+            # In small pieces, so that little of what stands behind the root element is looked at here.
+            while done < len(head):
+                piece, broken = head[done:done + 256], None
+                done += len(piece)
+                try:
+                    parser.feed(piece)
+                except etree.XMLSyntaxError as error:
+                    broken = error
+                for _event, root in parser.read_events():
+                    self._check(root, head)
+                    return head
+                if broken is not None:
+                    raise _no_document(head, str(broken))
+        if not head.strip(b"\0 \t\r\n\xef\xbb\xbf\xff\xfe"):
+            raise EmptyAnswer()
+        if _sniff(head):
+            raise _no_document(head, "")
+        if done < HEAD:
+            raise DocumentTruncated(f"after {len(head)} bytes, before it began")
+        raise _no_document(head, f"there is no root element within {HEAD} bytes")
+
+    def _check(self, root: Any, head: bytes) -> None:
+        document = root.getroottree().docinfo
+        if root.tag != "s3xml":
+            raise _no_document(head, f"its root element is <{root.tag}>")
+        if document.internalDTD is not None or document.doctype:
+            raise DocumentError("it has a DOCTYPE", hint="Documents with a DOCTYPE are refused")
+        self.attributes = dict(root.items())
+        fields = self.attributes.get("fields")
+        if fields is not None:
+            try:
+                self._complete = {table: tuple(map(str, names)) for table, names in json.loads(fields).items()}
+            except (ValueError, TypeError, AttributeError, RecursionError):
+                raise DocumentError(f"its attribute fields={shown(fields)} is not understood") from None
+
+    def _table(self, name: str) -> _Table | None:
+        schema = self.schemas(name) if name else None
+        table = None if schema is None else _Table(schema, self._complete.get(name, ()))
+        self._tables[name] = table
+        return table
+
+    def _own(self, uuid: str) -> str:
+        """A uuid as stored here: without this site's domain, which Eden puts before those that are no URN."""
+        if self._prefix and uuid.startswith(self._prefix) and len(uuid) > len(self._prefix):
+            return uuid[len(self._prefix):]
+        return uuid
+
+    def _record(self, element: Any, position: int, depth: int) -> Record | None:
+        """The record in a <resource> element at this depth; None if its table is not to be read."""
+        self.records += 1
+        if self.records > self.limits.max_records:
+            raise DocumentTooLarge(f"more than {self.limits.max_records} records")
+        attributes = dict(element.items())
+        name = attributes.get("name", "")
+        try:
+            table = self._tables[name]
+        except KeyError:
+            table = self._table(name)
+        if table is None:
+            self.skipped.update(each.get("name", "") for each in element.iter("resource"))
+            return None
+
+        record = Record.__new__(Record)
+        record.__dict__ = state = {"table": table.name, "position": position, "values": table.nothing.copy()}
+        errors: list[str] = []
+        if depth > self.limits.max_depth:
+            errors.append(f"nested deeper than {self.limits.max_depth} elements")
+        else:
+            self._attributes(attributes, state, errors)
+            if not ("deleted" in state and "uuid" in state):
+                self._data(element, table, state, errors)
+                self._references(element, table, state, errors, position, depth)
+            self._children(element, state, position, depth)
+        if errors:
+            state["error"] = "; ".join(errors)
+        if errors or _any_error(record):
+            state["xml"] = etree.tostring(element, encoding="unicode", with_tail=False)
+        return record
+
+    def _attributes(self, attributes: dict[str, str], state: dict[str, Any], errors: list[str]) -> None:
+        get = attributes.get
+        uuid = get("uuid")
+        if uuid:
+            if self._prefix:
+                uuid = self._own(uuid)
+            if len(uuid) > 128:
+                errors.append("uuid: longer than 128 characters")
+            state["uuid"] = uuid
+        for name in _AS_THEY_ARE:
+            if name in attributes:
+                state[name] = attributes[name]
+        for name in ("created_on", "modified_on"):
+            text = get(name)
+            if text:
+                try:
+                    state[name] = decode_datetime(text)
+                except ValueError as error:
+                    errors.append(f"{name}: {error}")
+        mci = get("mci")
+        if mci == "1":
+            state["mci"] = 1
+        elif mci is not None:
+            if mci.isascii() and mci.isdigit() and len(mci) < 10:
+                state["mci"] = int(mci)
+            else:
+                errors.append(f"mci: {shown(mci)} is no number")
+        vector = get("v")
+        if vector is not None:
+            state["vector"] = vector
+        withheld = get("withheld")
+        if withheld:
+            state["withheld"] = tuple(withheld.split())
+            for name in state["withheld"]:
+                state["values"].pop(name, None)
+        deleted = get("deleted")
+        if deleted is not None and deleted.lower() == "true":
+            state["deleted"] = True
+            state["values"] = {}
+            replaced_by = get("replaced_by")
+            if replaced_by:
+                state["replaced_by"] = self._own(replaced_by)
+        approved = get("approved")
+        if approved is not None and approved.lower() == "false":
+            state["approved"] = False
+
+    def _data(self, element: Any, table: _Table, state: dict[str, Any], errors: list[str]) -> None:
+        values = state["values"]
+        decoders, texts, longest = table.decoders, table.texts, self.limits.max_text
+        for child in element.iterchildren("data"):
+            get = child.get
+            name = get("field")
+            decode = decoders.get(name)
+            if decode is None:
+                if name in table.uploads:
+                    filename, url = get("filename"), get("url")
+                    if filename or url:
+                        values[name] = Upload(clean(filename or ""), url or "")
+                continue
+            text = get("value")
+            if text is None:
+                text = child.text
+                if name in texts:
+                    if text is None:
+                        values[name] = ""
+                    elif len(text) > longest:
+                        errors.append(f"{name}: longer than {longest} characters")
+                    else:
+                        values[name] = text
+                    continue
+            if not text:
+                if name in texts:
+                    values[name] = ""
+                continue      # Eden: nothing said
+            if len(text) > longest:
+                errors.append(f"{name}: longer than {longest} characters")
+                continue
+            try:
+                values[name] = decode(text)
+            except ValueError as error:
+                errors.append(f"{name}: {error}")
+
+    def _references(self, element: Any, table: _Table, state: dict[str, Any], errors: list[str], position: int,
+                    depth: int) -> None:
+        values, references = state["values"], table.references
+        for child in element.iterchildren("reference"):
+            get = child.get
+            field = references.get(get("field"))
+            if field is None:
+                continue
+            uuid = get("uuid")
+            many = field.type == "list:reference"
+            if uuid and not many and uuid[0] != "[" and uuid != "None":
+                values[field.name] = self._own(uuid) if self._prefix else uuid
+            else:
+                try:
+                    self._unusual(field, uuid, get("tuid"), values)
+                except ValueError as error:
+                    errors.append(f"{field.name}: {error}")
+                    continue
+            resource = get("resource")
+            if resource and resource != field.target:
+                state.setdefault("instances", {})[field.name] = resource
+            if len(child):
+                self._inline(child, field, state, position, depth)
+
+    def _unusual(self, field: Field, uuid: str | None, tuid: str | None, values: dict[str, Any]) -> None:
+        """Set a reference that is not one plain uuid: a list, or by tuid."""
+        # Eden writes uuid="None" for targets in tables without uuid.
+        text = tuid if uuid is None or uuid == "None" else uuid
+        if not text:
+            return
+        targets: list[str] = decode_uuids(text)
+        targets = [Tuid(each) for each in targets] if text is tuid else [self._own(each) for each in targets]
+        if field.type == "list:reference":
+            values[field.name] = targets
+        elif len(targets) > 1:
+            raise ValueError(f"{shown(text)} are several targets for one reference")
+        elif targets:
+            values[field.name] = targets[0]
+
+    def _inline(self, element: Any, field: Field, state: dict[str, Any], position: int, depth: int) -> None:
+        """Records described inside a <reference>: by Eden the first one only, or all for a list."""
+        many = field.type == "list:reference"
+        named = field.name in state["values"] and state["values"][field.name] is not None
+        for child in element.iterchildren("resource"):
+            record = self._record(child, position, depth + 2)
+            if record is None:
+                continue
+            state.setdefault("inline", []).append((field.name, record))
+            if not named:
+                target: str | None = record.uuid or (record.tuid and Tuid(record.tuid))
+                if many:
+                    known = state["values"].setdefault(field.name, None)
+                    state["values"][field.name] = (known or []) + ([target] if target else [])
+                elif target:
+                    state["values"][field.name] = target
+            if not many:
+                break
+
+    def _children(self, element: Any, state: dict[str, Any], position: int, depth: int) -> None:
+        for child in element.iterchildren("resource"):
+            record = self._record(child, position, depth + 1)
+            if record is not None:
+                state.setdefault("children", []).append(record)
+
+
+def _any_error(record: Record) -> bool:
+    """Whether a record nested in this one cannot be read."""
+    nested = list(record.children or ())
+    nested.extend(each for _field, each in record.inline or ())
+    return any(each.error or each.xml for each in nested)
+
+
+def _parser(events: tuple[str, ...], tag: tuple[str, ...] | None) -> Any:
+    return etree.XMLPullParser(
+        events=events, tag=tag, resolve_entities=False, no_network=True, load_dtd=False, dtd_validation=False,
+        attribute_defaults=False, huge_tree=False, remove_comments=True, remove_pis=True, collect_ids=False)
+
+
+def _syntax_error(error: etree.XMLSyntaxError, position: int) -> DocumentError:
+    return DocumentError(f"after {position} records: {error}")
+
+
+def _sniff(head: bytes) -> str:
+    """What the beginning of something that is no S3XML looks like."""
+    text = head[:2048].decode("utf-8", "replace").strip("\ufeff \t\r\n")
+    start = text[:200].lower()
+    if start.startswith("<!doctype html") or "<html" in start:
+        title = text.lower().partition("<title>")[2]
+        title = text[len(text) - len(title):].partition("<")[0].strip() if title else ""
+        return f"an HTML page {shown(title)}" if title else "an HTML page"
+    if start[:1] in ("{", "["):
+        return f"JSON, {shown(text[:200], 200)}"
+    if start[:1] != "<":
+        return shown(text[:200], 80)
+    return ""
+
+
+def _no_document(head: bytes, reason: str) -> DocumentError:
+    what = _sniff(head)
+    if what:
+        return DocumentError(f"got {what}", hint="Is the URL that of a synchronization repository?")
+    return DocumentError(reason)
