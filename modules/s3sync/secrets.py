@@ -55,7 +55,13 @@ class Vault:
         """The token to store for `text`; nothing stays nothing."""
         if not text:
             return ""
-        return PREFIX + self._fernet(self._key() or self._make_key()).encrypt(text.encode("utf-8")).decode("ascii")
+        if not self.path.exists():
+            self._make_key()
+        token = self._seal(text)
+        if token is None:
+            raise SecretError(f"{self.path} is no key", hint=f"Restore it from a backup. If there is none, remove it and: "
+                              f"{TYPE_AGAIN}")
+        return PREFIX + token
 
     def decrypt(self, stored: str | None) -> str:
         """The clear text of a stored value.
@@ -73,15 +79,14 @@ class Vault:
             raise SecretError("it was stored as a hash", hint=TYPE_AGAIN)
         if not self.is_encrypted(stored):
             return stored
-        key = self._key()
-        if key is None:
-            raise SecretError(f"the key {self.path} is missing", hint=f"Restore it from a backup, or: {TYPE_AGAIN}")
-        try:
-            return self._fernet(key).decrypt(stored[len(PREFIX):].encode("utf-8")).decode("utf-8")
-        except (InvalidToken, UnicodeError):
-            pass                    # raised outside, so that no traceback holds the key
-        raise SecretError(f"the key {self.path} is not the one it was stored with",
-                          hint=f"Restore that key from a backup, or: {TYPE_AGAIN}")
+        if not self.path.exists():
+            raise SecretError(f"the key {self.path} is missing", hint=f"Restore it from a backup. If there is none: "
+                              f"{TYPE_AGAIN}")
+        text = self._open(stored[len(PREFIX):])
+        if text is None:
+            raise SecretError(f"the key {self.path} is not the one it was stored with",
+                              hint=f"Restore that key from a backup. If there is none: {TYPE_AGAIN}")
+        return text
 
     @staticmethod
     def is_encrypted(stored: str | None) -> bool:
@@ -98,32 +103,40 @@ class Vault:
             return f"Other users of this machine can read {self.path}: chmod 600 {self.path}"
         return ""
 
-    def _fernet(self, key: bytes) -> Fernet:
-        try:
-            return Fernet(key)
-        except ValueError:
-            pass
-        raise SecretError(f"{self.path} is no key", hint=f"Restore it from a backup, or remove it and: {TYPE_AGAIN}")
+    # The key is a local variable only of methods that raise nothing: error tickets show the variables of the others.
 
-    def _key(self) -> bytes | None:
+    def _seal(self, text: str) -> str | None:
+        key = self._key()
+        try:
+            return Fernet(key).encrypt(text.encode("utf-8")).decode("ascii")
+        except ValueError:
+            return None
+
+    def _open(self, token: str) -> str | None:
+        key = self._key()
+        try:
+            return Fernet(key).decrypt(token.encode("utf-8")).decode("utf-8")
+        except (InvalidToken, ValueError):
+            return None
+
+    def _key(self) -> bytes:
         # Read each time: another process may have restored or replaced the file since.
+        key = b""
         for wait in (0.01, 0.1, 0.5, 0.0):
             try:
                 key = self.path.read_bytes().strip()
-            except FileNotFoundError:
-                return None
             except OSError as problem:
                 raise SecretError(f"{self.path}: {problem.strerror}", hint="The web server's user must own it") from None
             if len(key) >= KEY_LENGTH:
                 break
-            time.sleep(wait)        # a process without hard links is just writing it
+            time.sleep(wait)        # a process on a file system without hard links is just writing it
         warning = self.warning()
         if warning:
             log.warning(warning)
         return key
 
-    def _make_key(self) -> bytes:
-        """A new key, or the one another process made at the same moment."""
+    def _make_key(self) -> None:
+        """Make the key file, unless another process does so at the same moment."""
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             # Written completely under another name and then linked: nobody ever sees half a key, and only one wins.
@@ -139,10 +152,6 @@ class Vault:
         except OSError as problem:
             raise SecretError(f"cannot make {self.path}: {problem.strerror}",
                               hint="The web server's user must be allowed to write there") from None
-        key = self._key()
-        if key is None:
-            raise SecretError(f"{self.path} vanished while it was made")
-        return key
 
     def _put(self, draft: str) -> None:
         try:

@@ -18,14 +18,18 @@ class Credentials:
     """
 
     def __init__(self, username: str, password: str) -> None:
-        if ":" in username:
-            raise ConfigurationError("a user name with a colon cannot be sent by HTTP Basic authentication")
+        self.username = username
         self.given = bool(username)
         self._token = b64encode(f"{username}:{password}".encode()).decode("ascii") if username else ""
         self._password = password if username else ""
 
     def __repr__(self) -> str:
         return "<Credentials ***>" if self.given else "<Credentials none>"
+
+    def check(self) -> None:
+        """Raise ConfigurationError if they cannot be sent. Not done at once: the password would be in that traceback."""
+        if ":" in self.username:
+            raise ConfigurationError("a user name with a colon cannot be sent by HTTP Basic authentication")
 
     def __call__(self, request: Any) -> Any:
         if self.given:
@@ -46,12 +50,18 @@ class Credentials:
 
 
 def split_userinfo(url: str) -> tuple[str, Credentials]:
-    """`url` without user name and password, and these."""
+    """`url` without user name and password, and these.
+
+    Raises nothing, so that the password is in no traceback: a URL that cannot be taken apart is returned masked, and
+    fails where it is checked because there is still an ``@`` in its host.
+    """
+    none = Credentials("", "")
     try:
         parts = urlsplit(url.strip())
-        user, _, host = parts.netloc.rpartition("@")
-        name, _, password = user.partition(":")
-        return urlunsplit(parts._replace(netloc=host)), Credentials(unquote(name), unquote(password))
-    except ValueError as problem:
-        reason = str(problem)
-    raise ConfigurationError(f"{mask(url)} is no URL", hint=mask(reason))
+    except ValueError:
+        return mask(url), none
+    user, at, host = parts.netloc.rpartition("@")
+    if not at:
+        return mask(url.strip()), none          # an unencoded "/" in the password ends the host before its "@"
+    name, _, password = user.partition(":")
+    return urlunsplit(parts._replace(netloc=host)), Credentials(unquote(name), unquote(password))

@@ -53,7 +53,8 @@ def explain(problem: BaseException, address: str, proxy: Proxy, sending: bool = 
     if find(requests.exceptions.ProxyError, urllib3.exceptions.ProxyError):
         return _proxy(chain, proxy)
     through = f"{address} through the proxy {proxy.url}" if proxy else address
-    if find(requests.Timeout, urllib3.exceptions.TimeoutError, TimeoutError, socket.timeout):
+    # Not urllib3's TimeoutError: it counts a refused connection among them.
+    if find(requests.Timeout, urllib3.exceptions.ReadTimeoutError, TimeoutError, socket.timeout):
         return PeerTimeout(through)
     tls = find(ssl.SSLError)
     if isinstance(tls, ssl.SSLError) and not isinstance(tls, (ssl.SSLEOFError, ssl.SSLZeroReturnError)):
@@ -70,10 +71,7 @@ def explain(problem: BaseException, address: str, proxy: Proxy, sending: bool = 
     if find(socket.gaierror):
         return ConnectError(f"the host name of {address} cannot be resolved", hint="Check the repository's URL, and "
                             "whether this machine is online")
-    broken = find(OSError)
-    reason = broken.strerror if isinstance(broken, OSError) else ""
-    os_errors = [link.strerror for link in chain if isinstance(link, OSError) and link.strerror]
-    return ConnectError(f"{through} ({clean(reason or (os_errors or ['no connection'])[0])})")
+    return ConnectError(f"{through} ({_reason(chain)})")
 
 
 def _chain(problem: BaseException) -> Iterator[BaseException]:
@@ -87,6 +85,11 @@ def _chain(problem: BaseException) -> Iterator[BaseException]:
         seen.add(id(link))
         yield link
         waiting += [link.__cause__, link.__context__, getattr(link, "reason", None), *link.args]
+
+
+def _reason(chain: list[BaseException]) -> str:
+    """The operating system's words for it."""
+    return clean(next((link.strerror for link in chain if isinstance(link, OSError) and link.strerror), "no connection"))
 
 
 def _certificate(problem: ssl.SSLCertVerificationError, address: str) -> TlsError:
@@ -113,6 +116,5 @@ def _proxy(chain: list[BaseException], proxy: Proxy) -> ProxyError:
             error = ProxyError(f"{proxy.url} answered {status}", hint=hint)
             error.transient = status >= 500         # it could not reach the peer
             return error
-    reason = next((link.strerror for link in chain if isinstance(link, OSError) and link.strerror), "no connection")
-    return ProxyError(f"{proxy.url} cannot be reached ({clean(reason)})", hint="Check the proxy in the settings and in the "
+    return ProxyError(f"{proxy.url} cannot be reached ({_reason(chain)})", hint="Check the proxy in the settings and in the "
                       "repository")

@@ -64,11 +64,17 @@ class HttpClient:
         URL, proxy, user name or `settings.ca_bundle` cannot be used.
     """
 
+    base_url = ""                   #: without credentials and without slash at the end
+
     def __init__(self, base_url: str, username: str = "", password: str = "", proxy: str = "", *, settings: Settings,
                  sleep: Callable[[float], None] = time.sleep, tick: Callable[[], None] = lambda: None) -> None:
-        base_url, in_url = split_userinfo(base_url)
         given = Credentials(username, password)
-        del password                            # nothing below may show it in a traceback
+        base_url, in_url = split_userinfo(base_url)
+        server = Proxy(proxy)
+        del password, proxy                     # what fails from here on has no password among its variables
+        given.check()
+        in_url.check()
+        server.check()
         if given.given and in_url.given:
             raise ConfigurationError(f"user name and password stand in the URL {base_url} and beside it",
                                      hint="Remove them from the URL")
@@ -76,7 +82,7 @@ class HttpClient:
         self._base = _checked(base_url)
         self.base_url = urlunsplit(self._base)
         self.settings = settings
-        self._proxy = Proxy(proxy)
+        self._proxy = server
         self._policy = RetryPolicy(settings.retries, settings.backoff)
         self._sleep = sleep
         self._tick = tick
@@ -213,16 +219,15 @@ class HttpClient:
 
     def _redirected(self, method: str, url: str, target: str) -> str:
         """The address to ask instead, if it is the same site."""
-        try:
-            old, new = urlsplit(url), urlsplit(urljoin(url, target))
-            same_host = old.hostname == new.hostname and "@" not in new.netloc
-            same_site = same_host and old.scheme == new.scheme and _port(old) == _port(new)
-            upgrade = same_host and (old.scheme, new.scheme) == ("http", "https")
-            address = urlunsplit(new._replace(fragment=""))
-        except ValueError:
-            raise RedirectRefused("to an address that is none", hint=CHECK_URL) from None
+        new = _joined(url, target)
+        if new is None:
+            raise RedirectRefused("to an address that is none", hint=CHECK_URL)
+        old = urlsplit(url)
+        same_host = old.hostname == new.hostname and "@" not in new.netloc
+        same_site = same_host and old.scheme == new.scheme and _port(old) == _port(new)
+        upgrade = same_host and (old.scheme, new.scheme) == ("http", "https")
         if method == "GET" and (same_site or upgrade):
-            return address
+            return urlunsplit(new)
         # The repository's URL is what comes before the path we asked for.
         asked = old.path[len(self._base.path):]
         path = new.path.removesuffix(asked)
@@ -283,17 +288,26 @@ class Upload:
 
 
 def _checked(base_url: str) -> SplitResult:
-    parts = urlsplit(base_url.rstrip("/"))
     hint = "Enter it with the application, for example https://host/eden"
-    if parts.scheme not in DEFAULT_PORTS:
-        raise ConfigurationError(f"the URL {mask(base_url)} does not begin with http:// or https://", hint=hint)
+    if not base_url.lower().startswith(("http://", "https://")):
+        raise ConfigurationError(f"the URL {base_url} does not begin with http:// or https://", hint=hint)
     try:
-        valid = bool(parts.hostname) and parts.port != 0
+        parts = urlsplit(base_url.rstrip("/"))
+        valid = bool(parts.hostname) and parts.port != 0 and "@" not in parts.netloc
     except ValueError:
         valid = False
     if not valid or parts.query or parts.fragment or any(c.isspace() for c in base_url):
-        raise ConfigurationError(f"the URL {mask(base_url)} is not understood", hint=hint)
+        raise ConfigurationError(f"the URL {base_url} is not understood", hint=hint)
     return parts
+
+
+def _joined(url: str, target: str) -> SplitResult | None:
+    """The address a redirect leads to, None if it is none."""
+    try:
+        parts = urlsplit(urljoin(url, target))._replace(fragment="")
+        return parts if parts.hostname and _port(parts) else None
+    except ValueError:
+        return None
 
 
 def _port(parts: SplitResult) -> int | None:

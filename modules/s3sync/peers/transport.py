@@ -13,7 +13,6 @@ import certifi
 from requests.adapters import HTTPAdapter
 
 from ..errors import ConfigurationError
-from ..secrets import mask
 from .credentials import split_userinfo
 
 __all__ = ["Proxy", "Transport", "ssl_context"]
@@ -29,19 +28,26 @@ class Proxy:
         ``http://`` may be missing. Empty for no proxy.
     """
 
+    url = ""                        #: without credentials
+
     def __init__(self, url: str) -> None:
         url = url.strip()
         self.url, self.credentials = split_userinfo(url if not url or "://" in url else f"http://{url}")
+
+    def check(self) -> None:
+        """Raise ConfigurationError if it cannot be used."""
         if not self.url:
             return
-        parts = urlsplit(self.url)
+        self.credentials.check()
         try:
+            parts = urlsplit(self.url)
             valid = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
         except ValueError:
             valid = False
-        if not valid:
-            raise ConfigurationError(f"the proxy {mask(url)} is not understood",
-                                     hint="Enter it as http://host:port or http://user:password@host:port")
+        if not valid or "@" in parts.netloc:
+            raise ConfigurationError(f"the proxy {self.url} is not understood",
+                                     hint="Enter it as http://host:port or http://user:password@host:port, with @ : / "
+                                     "in user name or password as %40 %3A %2F")
 
     def __repr__(self) -> str:
         return f"<Proxy {self.url}>"
@@ -75,14 +81,15 @@ def ssl_context(ca_bundle: str, verify: bool) -> ssl.SSLContext:
     if not verify:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
-    elif ca_bundle:
-        try:
+        return context
+    try:
+        if ca_bundle:
             context.load_verify_locations(ca_bundle)
-        except OSError as problem:              # ssl.SSLError is one: no PEM
-            reason = "no certificates in it" if isinstance(problem, ssl.SSLError) else problem.strerror
-            raise ConfigurationError(f"setting sync.ca_bundle: {ca_bundle}: {reason}",
-                                     hint="It must be a PEM file with the certificate of your authority") from None
-    return context
+        return context
+    except OSError as problem:                  # ssl.SSLError is one: no PEM
+        reason = "no certificates in it" if isinstance(problem, ssl.SSLError) else problem.strerror
+    raise ConfigurationError(f"setting sync.ca_bundle: {ca_bundle}: {reason}",
+                             hint="It must be a PEM file with the certificate of your authority")
 
 
 class Transport(HTTPAdapter):
