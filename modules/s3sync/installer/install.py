@@ -60,6 +60,7 @@ def prepare(application: Application, before: Manifest | None, version: str,
             contents: dict[str, bytes]) -> tuple[Plan, Manifest]:
     """The plan, and the manifest to write before it is carried out."""
     known = before.files if before else {}
+    missing = application.absent_folders(list(contents))
     plan = Plan(f"s3sync {version} in {application.folder}")
     if before and before.version != version:
         plan.title += f", upgrading {before.version}"
@@ -79,7 +80,7 @@ def prepare(application: Application, before: Manifest | None, version: str,
         plan.steps.append(Step("restore" if entry.replaced else "remove", path))
         after.files[path] = Entry(None, digest(application.target(path)), entry.replaced)
     made = before.folders if before else []
-    after.folders = made + [folder for folder in application.absent_folders(list(contents)) if folder not in made]
+    after.folders = made + [folder for folder in missing if folder not in made]
     private = KEPT.split("/")[0]
     if not application.target(private).is_dir() and private not in after.folders:
         after.folders.append(private)
