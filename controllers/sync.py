@@ -1,0 +1,39 @@
+# -*- coding: utf-8 -*-
+"""Synchronization: the administrator's pages, and what peers call."""
+
+if "s3sync_app" not in globals():       # models/sync.py: the deployment has no "sync" module
+    raise HTTP(404, T("Synchronization is not enabled on this site."))
+
+from s3sync.admin import configuration, homepage, log as log_pages, repositories
+
+
+def index():
+    """Homepage of the module."""
+    return homepage.page(s3sync_app)
+
+
+def config():
+    """Settings: this site's UUID, the default proxy server."""
+    return configuration.page(s3sync_app)
+
+
+def repository():
+    """Repositories with their resources, schedule, log and manual synchronization; registration by peers."""
+    if request.args(0) in ("register", "register.json"):
+        return s3sync_app.rest_register(request, response)
+    return repositories.page(s3sync_app)
+
+
+def log():
+    """The log of all repositories."""
+    return log_pages.page(s3sync_app)
+
+
+def sync():
+    """Pull and push by peers."""
+    return s3sync_app.rest_sync(request, response)
+
+
+def peer():
+    """What peers ask of this site before they synchronize."""
+    return s3sync_app.rest_peer(request, response)

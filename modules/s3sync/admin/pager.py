@@ -1,0 +1,38 @@
+"""Long lists, page by page."""
+from __future__ import annotations
+
+from typing import Any, Callable, NamedTuple
+
+#: rows of one page
+SIZE = 50
+
+
+class Pager(NamedTuple):
+    """One page of a list."""
+
+    rows: Any
+    number: int         #: of this page, from 1
+    pages: int
+    total: int          #: rows of all pages
+    previous: str       #: address of the page before, or ""
+    next: str
+
+    @property
+    def first(self) -> int:
+        """The number of the first row shown, from 1."""
+        return (self.number - 1) * SIZE + 1 if self.total else 0
+
+    @property
+    def last(self) -> int:
+        """The number of the last row shown."""
+        return min(self.number * SIZE, self.total)
+
+
+def paginate(db: Any, query: Any, number: int, address: Callable[[int], str], **select: Any) -> Pager:
+    """The page `number` (from 1) of the rows that fulfil `query`; `address` gives the URL of a page."""
+    total = db(query).count()
+    pages = max(1, -(-total // SIZE))
+    number = min(number, pages)
+    rows = db(query).select(limitby=((number - 1) * SIZE, number * SIZE), **select)
+    return Pager(rows, number, pages, total, address(number - 1) if number > 1 else "",
+                 address(number + 1) if number < pages else "")

@@ -1,0 +1,85 @@
+"""Runs as the pages show them: from what the engine commits with each batch (``sync_run``, ``sync_run_task``)."""
+from __future__ import annotations
+
+import datetime
+import json
+from typing import Any, Iterable
+
+from ..tables import eden
+from .jobs import FUNCTION, TAKEN
+from .page import Page
+
+#: task counts in the order shown: column, name
+COUNTS = ("created", "updated", "deleted", "merged", "unchanged", "kept", "waiting", "conflicts", "rejected")
+
+
+def worker_command(this: Page) -> str:
+    """What starts the worker, in web2py's folder."""
+    return f"python web2py.py -K {this.request.application} -Q"
+
+
+def last_runs(db: Any, repository_ids: Iterable[int]) -> dict[int, Any]:
+    """The latest run of each of these repositories that had one."""
+    found = {}
+    table = db.sync_run
+    for repository_id in repository_ids:
+        row = db(table.repository_id == repository_id).select(orderby=~table.started_on | ~table.id, limitby=(0, 1)).first()
+        if row:
+            found[repository_id] = row
+    return found
+
+
+def is_active(this: Page, row: Any) -> bool:
+    """Is this run going on? One without a sign of life for too long is not."""
+    if row is None or row.status != "running":
+        return False
+    seen = row.heartbeat_on or row.started_on
+    patience = datetime.timedelta(seconds=this.app.settings.lease_time)
+    return seen is not None and eden.utcnow() - seen < patience
+
+
+def queued(db: Any, repository_id: int) -> Any:
+    """A manual synchronization that waits for a worker, or is being taken up by one."""
+    table = db.scheduler_task
+    rows = db((table.function_name == FUNCTION) & table.status.belongs(("QUEUED", *TAKEN)) & (table.enabled == True) &  # noqa: E712
+              (table.args == json.dumps([int(repository_id)])) & table.vars.contains('"manual"')).select(
+                  table.id, table.status, orderby=~table.id)
+    return rows.first()
+
+
+def progress(this: Page, repository: Any) -> dict[str, Any]:
+    """What the fragment ``views/sync/_progress.html`` needs: the latest run of a repository and its tasks."""
+    T, db = this.T, this.db
+    row = last_runs(db, [repository.id]).get(repository.id)
+    table = db.sync_run_task
+    steps = list(db(table.run_id == row.id).select(orderby=table.id)) if row else []
+    active = is_active(this, row)
+    waiting = None if active else queued(db, repository.id)
+    status = row.status if row else ""
+    if status == "running" and not active:
+        status = "interrupted"
+    return {
+        "run": row, "steps": steps, "active": active, "waiting": waiting, "status": status,
+        "busy": active or waiting is not None,
+        "worker_alive": this.app.worker_alive(),
+        "states": {"waiting": T("Waiting"), "running": T("Running"), "success": T("Success"), "warning": T("Warning"),
+                   "error": T("Error"), "interrupted": T("Interrupted")},
+        "phases": {"connecting": T("Connecting"), "pulling": T("Pulling"), "pushing": T("Pushing"),
+                   "finished": T("Finished")},
+        "directions": {"pull": T("Pull"), "push": T("Push")},
+        "columns": [(name, text) for name, text in (
+            ("records", T("Records")), ("created", T("Created")), ("updated", T("Updated")), ("deleted", T("Deleted")),
+            ("merged", T("Merged")), ("unchanged", T("Unchanged")), ("kept", T("Kept")), ("waiting", T("Waiting")),
+            ("conflicts", T("Conflicts")), ("rejected", T("Rejected")))
+            # the first four always, the others where there is something to tell
+            if name in ("records", "created", "updated", "deleted") or any(step[name] for step in steps)],
+    }
+
+
+def progress_page(this: Page, repository: Any) -> str:
+    """The fragment alone, for the script that keeps it up to date."""
+    if len(this.args) > 2:
+        this.not_found()
+    this.response.headers["Cache-Control"] = "no-store"
+    return str(this.response.render("sync/_progress.html", {"page": this, "repository": repository,
+                                                            **progress(this, repository)}))
