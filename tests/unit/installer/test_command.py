@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 
 import pytest
+
 from s3sync import __version__
 from s3sync.cli import main
 
@@ -44,7 +45,8 @@ def test_dry_runs_and_uninstall(appdir: Path, capsys: pytest.CaptureFixture[str]
 def test_refusals_are_one_line_on_stderr(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["install", str(tmp_path / "nowhere")]) == 1
     printed = capsys.readouterr()
-    assert printed.out == "" and printed.err.startswith("s3sync: The installation was refused") and printed.err.count("\n") == 1
+    assert printed.out == "" and printed.err.count("\n") == 1
+    assert printed.err.startswith("s3sync: The installation was refused")
 
 
 def test_version(capsys: pytest.CaptureFixture[str]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+
 from s3sync.installer.config import ENTRY, Enabled, module_entry
 
 from .conftest import fill

@@ -8,15 +8,16 @@ from pathlib import Path
 from typing import Callable
 
 import pytest
+
 from s3sync.installer import Application, Payload, install, uninstall
 
-from .conftest import NEW, OLD, tree
+from .conftest import NEW, tree
 
 KILLED = 77
 
 
 def killed_at(number: int, work: Callable[[], object]) -> bool:
-    """Do `work` in a child process that dies before its `number`-th change of the file system; False if it did not die."""
+    """Do `work` in a child process that dies before its `number`-th change of the file system; False: it lived."""
     child = os.fork()
     if child == 0:
         count = 0
@@ -32,9 +33,9 @@ def killed_at(number: int, work: Callable[[], object]) -> bool:
         sys.addaudithook(audit)
         try:
             work()
-        except BaseException:      # noqa: BLE001: the child must not return into pytest
+            os._exit(0)
+        finally:                   # the child must not return into pytest
             os._exit(1)
-        os._exit(0)
     status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
     assert status in (0, KILLED)
     return status == KILLED
@@ -87,7 +88,7 @@ def test_an_interrupted_uninstallation_can_be_repeated(appdir: Path, old: Payloa
 
 def test_every_file_is_whole_at_every_moment(appdir: Path, new: Payload, tmp_path: Path) -> None:
     """A server that goes on running meanwhile never reads half a file."""
-    whole = {"controllers/sync.py": {"# Eden's\n", NEW["controllers/sync.py"]}, "models/sync.py": {"# Eden's\n", OLD["models/sync.py"]}}
+    whole = {path: {"# Eden's\n", NEW[path]} for path in ("controllers/sync.py", "models/sync.py")}
     saved = tmp_path / "saved"
     shutil.copytree(appdir, saved, symlinks=True)
     number, alive = 0, True
