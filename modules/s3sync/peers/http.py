@@ -10,13 +10,11 @@ import io
 import time
 from collections.abc import Collection, Sequence
 from contextlib import closing
-from http.cookiejar import DefaultCookiePolicy
 from types import TracebackType
 from typing import BinaryIO, Callable
 from urllib.parse import SplitResult, quote, urlencode, urljoin, urlsplit, urlunsplit
 
 import requests
-from requests.cookies import RequestsCookieJar
 
 from .. import __version__
 from ..errors import ConfigurationError, EmptyAnswer, PeerRefused, RedirectRefused, SyncError
@@ -84,20 +82,11 @@ class HttpClient:
         self.settings = settings
         self._proxy = server
         self._policy = RetryPolicy(settings.retries, settings.backoff)
+        self._headers = {"User-Agent": f"s3sync/{__version__}", "Accept-Encoding": "gzip"}
         self._sleep = sleep
         self._tick = tick
-        self._session = requests.Session()
-        self._session.trust_env = False         # no proxies, passwords or certificates from the environment
-        self._session.verify = settings.verify_tls
-        self._session.auth = self._credentials
-        self._session.cookies = RequestsCookieJar(policy=DefaultCookiePolicy(allowed_domains=[]))
-        self._session.headers.clear()
-        self._session.headers.update({"User-Agent": f"s3sync/{__version__}", "Accept-Encoding": "gzip"})
-        transport = Transport(self._proxy, ssl_context(settings.ca_bundle, settings.verify_tls))
-        for scheme in DEFAULT_PORTS:
-            self._session.mount(f"{scheme}://", transport)
-            if self._proxy:
-                self._session.proxies[scheme] = self._proxy.url
+        self._transports: dict[str, Transport] = {}
+        self._transport(self._base.scheme)
 
     def __repr__(self) -> str:
         return f"<HttpClient {self.base_url}>"
@@ -110,7 +99,8 @@ class HttpClient:
 
     def close(self) -> None:
         """Close the connections."""
-        self._session.close()
+        for transport in self._transports.values():
+            transport.close()
 
     def get(self, path: str, params: Params = (), *, accept: str = "text/xml", expect: Collection[int] = ()) -> Answer:
         """Ask for a document.
@@ -211,11 +201,23 @@ class HttpClient:
             upload.rewind()
         timeout = (self.settings.connect_timeout, self.settings.read_timeout)
         try:
-            return self._session.request(method, url, headers=headers, data=upload.data() if upload else None,
-                                         timeout=timeout, allow_redirects=False, stream=True)
+            # Without a session of requests: it would read cookies, the environment, .netrc and the bodies of redirects.
+            request = requests.Request(method, url, headers={**self._headers, **headers}, auth=self._credentials,
+                                       data=upload.data() if upload else None).prepare()
+            return self._transport(urlsplit(url).scheme).send(
+                request, stream=True, timeout=timeout, verify=self.settings.verify_tls,
+                proxies={scheme: self._proxy.url for scheme in DEFAULT_PORTS if self._proxy})
         except NETWORK as problem:
             error = explain(problem, urlsplit(url).netloc, self._proxy, sending=bool(upload and upload.len))
         raise error                             # outside: the frames below hold the credentials
+
+    def _transport(self, scheme: str) -> Transport:
+        """Connections of a scheme. Certificates, slow to load, only where they are needed."""
+        if scheme not in self._transports:
+            encrypted = scheme == "https" or self._proxy.url.startswith("https:")
+            context = ssl_context(self.settings.ca_bundle, self.settings.verify_tls) if encrypted else None
+            self._transports[scheme] = Transport(self._proxy, context)
+        return self._transports[scheme]
 
     def _redirected(self, method: str, url: str, target: str) -> str:
         """The address to ask instead, if it is the same site."""

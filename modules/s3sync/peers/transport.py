@@ -95,7 +95,7 @@ def ssl_context(ca_bundle: str, verify: bool) -> ssl.SSLContext:
 class Transport(HTTPAdapter):
     """Connections with our certificates and our way to send a proxy's credentials (in UTF-8; requests takes Latin-1)."""
 
-    def __init__(self, proxy: Proxy, context: ssl.SSLContext) -> None:
+    def __init__(self, proxy: Proxy, context: ssl.SSLContext | None) -> None:
         self._proxy = proxy
         self._context = context
         super().__init__()

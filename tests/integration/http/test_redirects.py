@@ -66,3 +66,8 @@ def test_circles_and_nonsense(serve, connect, refused):
     refused(RedirectRefused, connect(serve(to("ftp://127.0.0.1/")).url).get, PATH)
     error = refused(RedirectRefused, connect(serve(to("http://me:other-secret@127.0.0.1/")).url).get, PATH)
     assert "other-secret" not in error.message
+
+
+def test_body_of_a_redirect_is_not_read(serve, connect):
+    peer = serve(Reply(302, b"x", {"Location": "/eden/other.xml"}, length=1 << 40, cut=1, stall=30), Reply(body=b"<x/>"))
+    assert connect(peer.url).get(PATH).open().read() == b"<x/>"
