@@ -1,0 +1,49 @@
+# Every target does its own set-up, below build/. `make` alone says what there is.
+
+SHELL = /bin/sh
+VENV = build/venv
+NEWEST = build/venv-newest
+PYTHON = $(VENV)/bin/python
+BROWSER = chromium chromium-driver
+SETUP = setup.cfg setup.py pyproject.toml modules/s3sync/__init__.py scripts/make-venv scripts/find-python
+
+help:
+	@echo 'make demo       two web2py sites synchronise before your eyes; Ctrl-C ends it'
+	@echo 'make demo-once  the same, ends by itself; exit 0 if both sites hold the same data'
+	@echo 'make test       all tests'
+	@echo 'make lint       ruff and mypy'
+	@echo 'make clean      remove everything that was built'
+
+demo: $(VENV)/.done
+	@exec $(PYTHON) examples/demo
+
+demo-once: $(VENV)/.done
+	@exec $(PYTHON) examples/demo --once
+
+test: $(VENV)/.done $(NEWEST)/.done
+	@scripts/need-packages $(BROWSER)
+	@echo "Tests with web2py, $$($(PYTHON) --version), pyDAL $$($(PYTHON) -c 'import pydal; print(pydal.__version__)')"
+	@$(PYTHON) -m pytest $(PYTEST)
+	@echo "Tests without web2py, $$($(NEWEST)/bin/python --version), pyDAL $$($(NEWEST)/bin/python -c 'import pydal; print(pydal.__version__)')"
+	@$(NEWEST)/bin/python -m pytest $(PYTEST)
+
+lint: $(VENV)/.done
+	@$(VENV)/bin/ruff check --quiet .
+	@$(VENV)/bin/mypy --no-error-summary
+
+clean:
+	@python3 examples/demo/sites.py stop build/demo/*/ 2>/dev/null || true
+	@rm -rf build dist .pytest_cache .ruff_cache .mypy_cache .hypothesis modules/*.egg-info
+	@find . -name __pycache__ -not -path './.git/*' -prune -exec rm -rf {} +
+
+$(VENV)/.done: $(SETUP)
+	@echo "Setting up $(VENV)"
+	@scripts/make-venv $(VENV) "$$(scripts/find-python web2py)" web2py,demo,test,dev
+	@touch $@
+
+$(NEWEST)/.done: $(SETUP)
+	@echo "Setting up $(NEWEST)"
+	@scripts/make-venv $(NEWEST) "$$(scripts/find-python newest)" test
+	@touch $@
+
+.PHONY: help demo demo-once test lint clean
