@@ -1,10 +1,10 @@
-# -*- coding: utf-8 -*-
 """Synchronization: the administrator's pages, and what peers call."""
 
 if "s3sync_app" not in globals():       # models/sync.py: the deployment has no "sync" module
     raise HTTP(404, T("Synchronization is not enabled on this site."))
 
-from s3sync.admin import configuration, homepage, log as log_pages, repositories
+from s3sync.admin import configuration, homepage, repositories
+from s3sync.admin import log as log_pages
 
 
 def index():

@@ -1,4 +1,3 @@
-# -*- coding: utf-8 -*-
 """Synchronization: tables, worker task and menu, if the deployment has the module enabled."""
 
 if "sync" in (globals().get("deployment_settings") or {}).get("modules", {}):

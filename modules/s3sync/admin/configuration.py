@@ -22,8 +22,8 @@ def page(app: Any) -> dict[str, Any]:
     row = db(db.sync_config.uuid == uuid).select().first()
     form = Form(this, "sync_config", [
         Input("proxy", T("Proxy Server URL"), shown_proxy(vault, row.proxy),
-              help=T("Needed only where this site must use a proxy server to reach the repositories: its complete URL, with "
-                     "port, like http://proxy.example.org:3128. User name and password may be part of it: "
+              help=T("Needed only where this site must use a proxy server to reach the repositories: its complete URL, "
+                     "with port, like http://proxy.example.org:3128. User name and password may be part of it: "
                      "http://user:password@proxy.example.org:3128. A stored password is shown as ***."),
               check=lambda text: proxy_url(text, readable(vault, row.proxy), T))])
     if form.accepts():

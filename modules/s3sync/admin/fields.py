@@ -155,7 +155,7 @@ class Duration(Input):
         size = dict(UNITS).get(unit)
         if size and re.fullmatch(r"[0-9]{1,9}", text) and self.least <= int(text) * size <= self.most:
             return int(text) * size
-        raise ValueError(str(T("Enter a whole number and choose a unit; %(least)s seconds to %(most)s days are possible.",
+        raise ValueError(str(T("Enter a whole number and choose a unit; from %(least)s seconds to %(most)s days.",
                                {"least": self.least, "most": self.most // 86400})))
 
 

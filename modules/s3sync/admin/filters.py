@@ -54,7 +54,8 @@ def problem(app: Any, resource: str, given: Sequence[tuple[str, str]], T: Callab
         try:
             app.host.condition(name or resource, [text])
         except (BadFilter, UnknownResource) as error:
-            return str(T("Filter %(number)s, %(text)s: %(error)s", {"number": number, "text": text, "error": error.message}))
+            return str(T("Filter %(number)s, %(text)s: %(error)s",
+                         {"number": number, "text": text, "error": error.message}))
     return ""
 
 

@@ -57,8 +57,8 @@ class Form:
                 field.error = str(error)
         if not genuine:
             self.page.response.status = 403
-            self.page.message(self.page.T("Nothing was changed: this form had expired, was already sent, or did not come "
-                                          "from this site. Please check it and send it again."), ERROR)
+            self.page.message(self.page.T("Nothing was changed: this form had expired, was already sent, or did not "
+                                          "come from this site. Please check it and send it again."), ERROR)
             return False
         return not self.errors
 

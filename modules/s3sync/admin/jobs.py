@@ -1,7 +1,7 @@
 """The schedule: when a repository is synchronized by itself.
 
-A job is a row of web2py's ``scheduler_task``, linked to its repository by ``sync_job``. The scheduler's times are those of the
-server's clock, not UTC.
+A job is a row of web2py's ``scheduler_task``, linked to its repository by ``sync_job``. The scheduler's times are
+those of the server's clock, not UTC.
 """
 from __future__ import annotations
 
@@ -66,6 +66,9 @@ def period_text(this: Page, seconds: int | None) -> str:
     """A period in words."""
     T = this.T
     amount, unit = Duration("", "", seconds).parts()
+    if amount == "1":
+        return str({"days": T("every day"), "hours": T("every hour"), "minutes": T("every minute"),
+                    "seconds": T("every second")}[unit])
     words = {"days": T("every %(n)s days"), "hours": T("every %(n)s hours"), "minutes": T("every %(n)s minutes"),
              "seconds": T("every %(n)s seconds")}
     return str(words[unit]) % {"n": amount}
@@ -91,9 +94,11 @@ def _fields(this: Page, job: Any) -> list[Input]:
     units = [("seconds", T("seconds")), ("minutes", T("minutes")), ("hours", T("hours")), ("days", T("days"))]
     clock = T("Time of this server, where it is now %(now)s.", {"now": now.strftime("%Y-%m-%d %H:%M")})
     return [
-        Checkbox("enabled", T("Enabled"), job.enabled if job else True, help=T("Without this the job stays, but does not run.")),
+        Checkbox("enabled", T("Enabled"), job.enabled if job else True,
+                 help=T("Without this the job stays, but does not run.")),
         Moment("start_time", T("Start"), job.start_time if job else now, required=True, help=clock),
-        Moment("stop_time", T("Stop"), job and job.stop_time, help=T("Nothing is started after this time. Empty: no end.")),
+        Moment("stop_time", T("Stop"), job and job.stop_time,
+               help=T("Nothing is started after this time. Empty: no end.")),
         Number("repeats", T("Repeat"), job.repeats if job else 0, most=1_000_000,
                help=T("How often it runs altogether; 0 = without limit.")),
         Duration("period", T("Period"), job.period if job else settings.job_period, least=10, units=units,
@@ -101,8 +106,8 @@ def _fields(this: Page, job: Any) -> list[Input]:
         Duration("timeout", T("Timeout"), job.timeout if job else settings.job_timeout, least=10, units=units,
                  help=T("A run that takes longer is stopped. The next one goes on where it was.")),
         Number("retry_failed", T("Retry after failure"), job.retry_failed if job else -1, least=-1, most=1_000_000,
-               help=T("How often a run that failed or took too long may be followed by another one; -1 = always. After that the "
-                      "job stops until it is reset.")),
+               help=T("How often a run that failed or took too long may be followed by another one; -1 = always. After "
+                      "that the job stops until it is reset.")),
     ]
 
 
@@ -112,8 +117,6 @@ def _edit(this: Page, repository: Any, job: Any) -> dict[str, Any]:
     form = Form(this, "sync_job", _fields(this, job), cancel=back)
     if form.accepts() and _save(this, repository, job, form):
         this.message(T("The job has been saved."), SUCCESS)
-        if not this.app.worker_alive():
-            this.message(T("No worker is running at the moment: jobs run as soon as one is started."), WARNING)
         this.go(back)
     refuse_other_posts(this, form)
     title = T("Edit Job") if job else T("Add Job")
@@ -136,8 +139,9 @@ def _save(this: Page, repository: Any, job: Any, form: Form) -> bool:
     if job is None:
         user_id = this.auth.user_id or 0
         job_id = db.scheduler_task.insert(
-            application_name=f"{this.request.application}/default", task_name=str(uuid.uuid4()), function_name=FUNCTION,
-            args=json.dumps([int(repository.id)]), vars=json.dumps({"user_id": int(user_id)}), next_run_time=due, **values)
+            application_name=f"{this.request.application}/default", task_name=str(uuid.uuid4()),
+            function_name=FUNCTION, args=json.dumps([int(repository.id)]), vars=json.dumps({"user_id": int(user_id)}),
+            next_run_time=due, **values)
         db.sync_job.insert(repository_id=repository.id, scheduler_task_id=job_id)
         return True
     # a worker may have taken the job meanwhile: only what the form shows is written, and the plan only if it changes

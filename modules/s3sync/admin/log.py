@@ -3,8 +3,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from .pager import paginate
 from .page import Page
+from .pager import paginate
 from .tabs import tabs
 
 RESULTS = ("success", "warning", "error", "fatal")
@@ -53,9 +53,11 @@ def _entries(this: Page, query: Any, args: tuple[Any, ...]) -> dict[str, Any]:
         query &= table.result == result
         wanted = {"result": result}
     function = "repository" if args else "log"
-    pager = paginate(this.db, query, this.number("page"), lambda number: this.url(function, *args, page=number, **wanted),
+    pager = paginate(this.db, query, this.number("page"),
+                     lambda number: this.url(function, *args, page=number, **wanted),
                      orderby=~table.timestmp | ~table.id)
-    choices = [(text, this.url(function, *args, **({"result": value} if value else {})), value == wanted.get("result", ""))
+    choices = [(text, this.url(function, *args, **({"result": value} if value else {})),
+                value == wanted.get("result", ""))
                for value, text in (("", this.T("All")), ("success", this.T("Success")), ("warning", this.T("Warning")),
                                    ("error", this.T("Error")), ("fatal", this.T("Fatal")))]
     return {"entries": pager.rows, "pager": pager, "names": names(this, pager.rows), "choices": choices,

@@ -6,7 +6,7 @@ from typing import Any
 from ..errors import SyncError
 from . import run
 from .form import Form, refuse_other_posts
-from .page import ERROR, SUCCESS, Page
+from .page import ERROR, SUCCESS, WARNING, Page
 from .tabs import tabs
 
 
@@ -62,4 +62,5 @@ def _in_foreground(this: Page, repository: Any, waiting: Any) -> None:
         if result == "success":
             this.message(T("The synchronization is finished."), SUCCESS)
         else:
-            this.message(T("The synchronization is finished, not everything went well: see below and in the log."), ERROR)
+            this.message(T("The synchronization is finished, but not everything went well: see below and in the log."),
+                         WARNING)

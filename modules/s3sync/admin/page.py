@@ -109,7 +109,11 @@ class Page:
     def view(self, name: str, title: Any, **variables: Any) -> dict[str, Any]:
         """What the view ``views/sync/<name>.html`` is given."""
         self.response.view = f"sync/{name}.html"
-        self.response.title = title
+        # layouts show response.title, the application's name where it has one, and response.subtitle after it
+        if self.response.title:
+            self.response.subtitle = title
+        else:
+            self.response.title = title
         kept = self.session.s3sync_messages or []
         if kept:
             self.session.s3sync_messages = None

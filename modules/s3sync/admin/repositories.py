@@ -94,10 +94,11 @@ def _tell_peer(this: Page, repository_id: int, url: str | None) -> None:
     if ok:
         this.message(this.T("Registration of this site at the repository: %(answer)s", {"answer": text}), SUCCESS)
     else:
-        this.message(this.T("This site could not be registered at the repository: %(answer)s", {"answer": text}), WARNING)
-        this.message(this.T("Correct the entries and save again; or ask the administrator of the repository to register this "
-                            "site there, with the UUID from the Synchronization Settings, and enter the repository's UUID "
-                            "here."))
+        this.message(this.T("This site could not be registered at the repository: %(answer)s", {"answer": text}),
+                     WARNING)
+        this.message(this.T("Correct the entries and save again; or ask the administrator of the repository to "
+                            "register this site there, with the UUID from the Synchronization Settings, and enter the "
+                            "repository's UUID here."))
 
 
 def _delete(this: Page, row: Any) -> dict[str, Any]:

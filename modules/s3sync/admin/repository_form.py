@@ -23,13 +23,13 @@ def fields(this: Page, row: Any) -> list[Input]:
         Input("name", T("Name"), row and row.name, required=True, length=64,
               help=T("A name for the repository, for your own reference.")),
         Input("url", T("URL"), row and row.url, check=lambda text: repository_url(text, T),
-              help=T("The URL of the repository including its application, like https://sahana.example.org/eden. Leave it "
-                     "empty for a repository that this site never contacts itself.")),
+              help=T("The URL of the repository including its application, like https://sahana.example.org/eden. Leave "
+                     "it empty for a repository that this site never contacts itself.")),
         Input("username", T("Username"), row and row.username, check=lambda text: _username(this, text),
               help=T("The user name, usually an e-mail address, with which this site logs in at the repository.")),
         Input("password", T("Password"), kind="password", autocomplete="new-password",
               help=T("A password is stored. Leave this empty to keep it.") if has_password else
-              T("The password with which this site logs in at the repository. It is stored encrypted and never shown.")),
+              T("The password with which this site logs in at the repository. It is stored encrypted, never shown.")),
     ]
     if has_password:
         found.append(Checkbox("remove_password", T("Remove the stored password")))
@@ -37,15 +37,15 @@ def fields(this: Page, row: Any) -> list[Input]:
         *found,
         Input("proxy", T("Proxy Server"), shown_proxy(vault, row.proxy) if row else "",
               check=lambda text: proxy_url(text, readable(vault, row.proxy) if row else "", T),
-              help=T("The URL of a proxy server to reach the repository, if different from the Synchronization Settings. User "
-                     "name and password may be part of it; a stored password is shown as ***.")),
+              help=T("The URL of a proxy server to reach the repository, if different from the Synchronization "
+                     "Settings. User name and password may be part of it; a stored password is shown as ***.")),
         Checkbox("accept_push", T("Accept Pushes"), tables.accepts_push(row) if row else False,
                  help=T("The repository is allowed to push updates to this site.")),
         Input("uuid", T("UUID"), row and row.uuid, length=128, check=lambda text: _uuid(this, text),
-              help=T("From the Synchronization Settings of the repository. Required if there is no URL; otherwise it may be "
-                     "left empty: the repository is asked for it.")),
+              help=T("From the Synchronization Settings of the repository. Required if there is no URL; otherwise it "
+                     "may be left empty: the repository is asked for it.")),
         Checkbox("synchronise_uuids", T("Synchronize UUIDs"), bool(row and row.synchronise_uuids),
-                 help=T("Where both sites have the same thing under different UUIDs, this site takes over the repository's.")),
+                 help=T("Where both sites have the same record under different UUIDs, take over the repository's.")),
     ]
 
 
@@ -55,8 +55,8 @@ def _uuid(this: Page, text: str) -> str:
     if _BARE_UUID.fullmatch(text):
         text = f"urn:uuid:{text}"
     if not _UUID.fullmatch(text):
-        raise ValueError(str(T("This is no UUID. It looks like urn:uuid:0c1a9f0e-… and stands in the Synchronization Settings "
-                               "of the repository.")))
+        raise ValueError(str(T("This is no UUID. It looks like urn:uuid:0c1a9f0e-… and stands in the Synchronization "
+                               "Settings of the repository.")))
     if text == tables.site_uuid(this.db):
         raise ValueError(str(T("This is the UUID of this site itself. Enter the one of the repository.")))
     return text

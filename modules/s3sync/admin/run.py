@@ -23,7 +23,8 @@ def last_runs(db: Any, repository_ids: Iterable[int]) -> dict[int, Any]:
     found = {}
     table = db.sync_run
     for repository_id in repository_ids:
-        row = db(table.repository_id == repository_id).select(orderby=~table.started_on | ~table.id, limitby=(0, 1)).first()
+        row = db(table.repository_id == repository_id).select(orderby=~table.started_on | ~table.id,
+                                                              limitby=(0, 1)).first()
         if row:
             found[repository_id] = row
     return found

@@ -56,7 +56,8 @@ def _fields(this: Page, task: Any) -> list[Input]:
     def stored(name: str) -> Any:
         return task[name] if task and task[name] is not None else table[name].default
 
-    wins = {"NEWER": T("the record that was changed last wins"), "MASTER": T("the site where the record was created wins"),
+    wins = {"NEWER": T("the record that was changed last wins"),
+            "MASTER": T("the site where the record was created wins"),
             "OTHER": T("the repository's record wins"), "THIS": T("this site's record stays")}
     rules = [(value, name, wins[value]) for value, name in policies(this).items()]
     names = modes(this)
@@ -72,7 +73,8 @@ def _fields(this: Page, task: Any) -> list[Input]:
         # a row from before Eden had the column means yes
         Checkbox("components", T("Include Components?"), task.components is not False if task else True,
                  help=T("Exchange the parts of each record with it: with an organization its offices, and so on.")),
-        Choices("strategy", T("Strategy"), stored("strategy"), required=True, help=T("What updates may do at the receiving site."),
+        Choices("strategy", T("Strategy"), stored("strategy"), required=True,
+                help=T("What updates may do at the receiving site."),
                 options=[("create", T("Create"), T("add records that are new")),
                          ("update", T("Update"), T("change records that are there")),
                          ("delete", T("Delete"), T("delete records that were deleted at the other site")),
@@ -82,10 +84,12 @@ def _fields(this: Page, task: Any) -> list[Input]:
         Choice("conflict_policy", T("Conflict Policy"), stored("conflict_policy"), template="radio", options=rules,
                help=T("Whose record counts when both sites have changed it since they last synchronized.")),
         filters.Filters("filter", T("Filters"),
-                        [("" if row.tablename == task.resource_name else row.tablename, row.filter_string) for row in rows],
+                        [("" if row.tablename == task.resource_name else row.tablename, row.filter_string)
+                         for row in rows],
                         tables=resource.options(app, *[row.tablename for row in rows]),
-                        help=T("Only records that fulfil all filters are exchanged. A filter is written like a URL query: "
-                               "~.name__like=Red* or ~.organisation_id$name=ACME. Empty the text to remove a filter.")),
+                        help=T("Only records that fulfil all filters are exchanged. A filter is written like a URL "
+                               "query: ~.name__like=Red* or ~.organisation_id$name=ACME. Empty a text to remove "
+                               "the filter.")),
     ]
 
 

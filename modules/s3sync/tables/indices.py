@@ -80,6 +80,7 @@ def _create(db: Any) -> list[str]:
 
 def _key_length(db: Any, field: Any) -> str:
     """The length of a column within a key, where the database wants one."""
-    if db._adapter.dbengine == "mysql" and (field.type == "text" or (field.type == "string" and field.length > _PREFIX)):
+    long = field.type == "text" or (field.type == "string" and field.length > _PREFIX)
+    if long and db._adapter.dbengine == "mysql":
         return f"({_PREFIX})"
     return ""

@@ -45,6 +45,7 @@ def define(db: Any) -> None:
     table("sync_clock",
           Field("tablename", length=64, notnull=True),
           Field("seq", "bigint", default=0),
+          Field("epoch", length=16),                  # changes when the index was lost: cursors of before are void
           Field("scanned_on", "datetime"),            # rows modified before this have been seen
           Field("swept_on", "datetime"),              # all rows were compared with the index
           Field("started_on", "datetime"),            # when the scan that is not finished began
@@ -56,7 +57,7 @@ def define(db: Any) -> None:
           Field("task_id", "integer", default=0),
           Field("direction", length=8, notnull=True),     # pull, push
           Field("tablename", length=64, notnull=True),
-          Field("seq", "bigint", default=0),              # the sender's sequence number
+          Field("position", length=64),                   # the sender's, opaque to the receiver
           Field("scope", length=32))                      # digest of the filters the cursor was reached with
     # What a plain Eden peer and this site last agreed on, record by record.
     table("sync_agreed",
