@@ -32,6 +32,7 @@ class Settings:
     max_depth: int = 32               #: nested elements
     max_records: int = 20_000_000     #: records in one document
     log_retention: int = 90           #: days that log entries and runs are kept
+    admin_role: str = "Administrator" #: role whose members may see the pages and synchronise everything
     page_role: str = "sync"           #: role that, besides administrators, may call the REST endpoints
     job_timeout: int = 3600           #: seconds, default for scheduled jobs
     job_period: int = 600             #: seconds, default for scheduled jobs

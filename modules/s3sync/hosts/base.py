@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Callable, Iterable, Mapping
 
 if TYPE_CHECKING:
     from ..database import Database
-    from ..s3xml.schema import Schema
+    from .table import TableMap
 
 
 @dataclass(frozen=True)
@@ -53,8 +53,16 @@ class Host(abc.ABC):
     domain: str = ""
 
     @abc.abstractmethod
-    def schema(self, tablename: str) -> "Schema":
-        """The synchronised columns of a table; raises UnknownResource if there is none or it may never travel."""
+    def table(self, tablename: str) -> "TableMap":
+        """Rows of a table in canonical form; raises UnknownResource if there is none or it may never travel."""
+
+    @abc.abstractmethod
+    def carries(self, tablename: str) -> bool:
+        """Is there such a table, has it uuids, and may it travel at all?"""
+
+    @abc.abstractmethod
+    def tables(self) -> list[str]:
+        """Names of all tables that may be synchronised, sorted."""
 
     @abc.abstractmethod
     def components(self, tablename: str) -> tuple[Component, ...]:
@@ -75,6 +83,22 @@ class Host(abc.ABC):
     @abc.abstractmethod
     def condition(self, tablename: str, filters: Iterable[str]) -> str:
         """URL query filters as one SQL condition on the table ("" = no restriction); raises BadFilter."""
+
+    @abc.abstractmethod
+    def people(self, ids: Iterable[int]) -> dict[int, str]:
+        """E-mail addresses of users by id."""
+
+    @abc.abstractmethod
+    def person_ids(self, addresses: Iterable[str]) -> dict[str, int]:
+        """Ids of users by e-mail address, for those that are known here."""
+
+    @abc.abstractmethod
+    def roles(self, ids: Iterable[int]) -> dict[int, str]:
+        """Role names by id of auth_group."""
+
+    @abc.abstractmethod
+    def role_ids(self, names: Iterable[str]) -> dict[str, int]:
+        """Ids of auth_group by role name."""
 
     @abc.abstractmethod
     def impersonate(self, user_id: int | None) -> None:

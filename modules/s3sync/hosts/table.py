@@ -73,6 +73,29 @@ class TableMap:
         columns += [_select(self.name, f.name, f.type, db.dialect) for f in schema.fields]
         self.columns = ", ".join(columns)
         self.nullable = frozenset(f.name for f in schema.fields if not table[f.name].notnull)
+        self.defaults, self.extra_defaults = self._defaults()
+        callbacks = [f for name in ("insert", "update") for when in ("before", "after")
+                     for f in getattr(table, f"_{when}_{name}")]
+        #: pyDAL callbacks of the application's own (pyDAL puts in some itself, which look after uploads)
+        self.has_callbacks = any(not (getattr(f, "__module__", "") or "").startswith("pydal") for f in callbacks)
+
+    def _defaults(self) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Defaults of synchronised columns (canonical), and of the other columns (for the driver)."""
+        own: dict[str, Any] = {}
+        other: dict[str, Any] = {}
+        for column in self.dal_table:
+            value = column.default() if callable(column.default) else column.default
+            if value is None or column.name in ATTRIBUTES or column.name == "id":
+                continue
+            field = self.schema.by_name.get(column.name)
+            if field is not None:
+                if field.type not in ("upload", "reference", "list:reference"):
+                    own[column.name] = canonical_default(field, value)
+            elif isinstance(value, bool):
+                other[column.name] = "T" if value else "F"
+            elif isinstance(value, (str, int, float)):
+                other[column.name] = value
+        return own, other
 
     # --- reading ----------------------------------------------------------------------------------------------
 
@@ -223,6 +246,16 @@ def writer(field: Field, dialect: str) -> Converter | None:
     if kind == "upload":
         return lambda v: v.stored or None
     return None
+
+
+def canonical_default(field: Field, value: Any) -> Any:
+    """A pyDAL default (a Python value) in canonical form."""
+    if field.type == "json":
+        return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    if field.type in ("list:string", "list:integer"):
+        return list(value) if isinstance(value, (list, tuple)) else [value]
+    convert = reader(field, "sqlite")
+    return convert(value) if convert else value
 
 
 # --- schema from a pyDAL table ------------------------------------------------------------------------------------

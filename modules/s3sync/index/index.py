@@ -6,8 +6,9 @@ everything whose row and version do not match.
 """
 from __future__ import annotations
 
+import secrets
 from datetime import datetime, timedelta, timezone
-from typing import Callable, Iterable, NamedTuple, Sequence
+from typing import Callable, Iterable, Mapping, NamedTuple, Sequence
 
 from ..database import Database
 from ..hosts.references import References
@@ -121,7 +122,7 @@ class Index:
         if seq is None:
             try:
                 with self.db.savepoint():
-                    self.db.insert("sync_clock", ("tablename", "seq"), [(table, 0)])
+                    self.db.insert("sync_clock", ("tablename", "seq", "epoch"), [(table, 0, secrets.token_hex(4))])
             except self.db.driver_error:          # another process was first
                 return self.lock(table)
             return 0
@@ -139,6 +140,13 @@ class Index:
         self.db.upsert("sync_version", ("tablename", "record_uuid"), COLUMNS, rows)
         self.db.execute('UPDATE "sync_clock" SET "seq" = ? WHERE "tablename" = ?', [seq, table])
 
+    @staticmethod
+    def digest_of(row: StoredRow, merged: Mapping[int, str] | None = None) -> str:
+        """Digest of a canonical row; `merged` gives the uuids of records that others were merged into."""
+        if row.deleted:
+            return deletion_digest((merged or {}).get(row.deleted_rb) if row.deleted_rb else None)
+        return digest(row.values)
+
     def look(self, table: TableMap, rows: Sequence[StoredRow]) -> dict[str, Version]:
         """Version rows as they stand now; what differs from its version is a local edit. The table must be locked.
 
@@ -150,10 +158,7 @@ class Index:
         for row in rows:
             if not row.uuid:
                 continue
-            if row.deleted:
-                current = deletion_digest(merged.get(row.deleted_rb) if row.deleted_rb else None)
-            else:
-                current = digest(row.values)
+            current = self.digest_of(row, merged)
             version = versions.get(row.uuid)
             if version is None or version.digest != current:
                 vector = increment(version.vector if version else "", self.site)
@@ -201,6 +206,8 @@ class Index:
             state = [_sql(scanned), _sql(started), rows[-1].id, _sql_time(rows[-1].modified_on) if recent else None]
         self.db.execute('UPDATE "sync_clock" SET "scanned_on" = ?, "started_on" = ?, "position" = ?, "position_on" = ? '
                         'WHERE "tablename" = ?', [*state, name])
+        if done and not recent:              # every row has been seen: as good as a sweep
+            self.db.execute('UPDATE "sync_clock" SET "swept_on" = ? WHERE "tablename" = ?', [_sql(started), name])
         return done
 
     def _clock(self, name: str) -> tuple[datetime | None, datetime | None, int | None, datetime | None]:
@@ -254,6 +261,22 @@ class Index:
         if self.db.dialect == "mysql":
             return f"NOT ({a} <=> {b})"
         return f"{a} IS NOT {b}" if self.db.dialect == "sqlite" else f"{a} IS DISTINCT FROM {b}"
+
+    def cursor(self, name: str, seq: int) -> str:
+        """A position in this table's sequence, for a peer to keep."""
+        epoch = self.db.value('SELECT "epoch" FROM "sync_clock" WHERE "tablename" = ?', [name])
+        return f"{epoch}.{seq}"
+
+    def position(self, name: str, cursor: str) -> int:
+        """The sequence number of a cursor that a peer kept; 0, from the beginning, where it means nothing any more.
+
+        That is the case when the index was lost, or the database put back to an earlier state.
+        """
+        epoch, _, number = str(cursor).partition(".")
+        rows = self.db.rows('SELECT "epoch", "seq" FROM "sync_clock" WHERE "tablename" = ?', [name])
+        if not rows or rows[0][0] != epoch or not number.isdigit() or int(number) > (rows[0][1] or 0):
+            return 0
+        return int(number)
 
     def last(self, name: str) -> int:
         """The last sequence number given (and committed) in this table."""

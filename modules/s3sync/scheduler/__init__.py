@@ -1,1 +1,1 @@
-
+"""The scheduler that performs the jobs: gluon's own where it is at hand."""

@@ -1,0 +1,247 @@
+"""The module inside a web2py application: what models, controllers and tasks of the application call."""
+from __future__ import annotations
+
+import logging
+import os
+from typing import Any, Callable, Mapping
+
+from .engine import log
+from .engine.peer import Peer
+from .engine.repository import Repository, by_uuid, load
+from .engine.run import Runner
+from .engine.site import Site
+from .errors import AuthenticationFailed, BadRequest, NotPermitted, SyncError, UnknownRepository
+from .hosts.web2py import Web2pyHost
+from .peers.connect import client_of, connect
+from .peers.register import register
+from .secrets import Vault
+from .server import handshake, pull, push
+from .server import register as registration
+from .server.request import Request, Response, failure, message
+from .settings import Settings
+from .settings import load as load_settings
+from .tables import define_tables, ensure_indices, site_uuid
+
+logger = logging.getLogger("s3sync")
+
+
+class App:
+    """s3sync in one application, for one request or task.
+
+    Attributes
+    ----------
+    db : the application's DAL
+    host, settings, vault : what the engine works with
+    tasks : for the application's scheduler, by name
+    auth, T : gluon's Auth and translator
+    """
+
+    def __init__(self, environment: Mapping[str, Any]) -> None:
+        request = environment["request"]
+        self.db = environment["db"]
+        self.auth = environment.get("auth")
+        self.T = environment.get("T") or str
+        self.session = environment.get("session")
+        self.application: str = request.application
+        self.folder: str = request.folder
+        self.scheduler: Any = None
+        deployment = environment.get("deployment_settings") or environment.get("settings") or {}
+        self.settings: Settings = load_settings(_plain(deployment.get("sync") if hasattr(deployment, "get") else None))
+        self.tasks: dict[str, Callable[..., str]] = {"sync_synchronize": self.synchronize}
+        self.vault = Vault(self.folder)
+        self.request = request
+        self.host: Web2pyHost = None  # type: ignore[assignment]  # needs the tables: see start
+
+    def start(self) -> None:
+        """Define the tables, make this site's identity if it has none yet."""
+        define_tables(self.db, self.T, user_id=lambda: self.auth.user_id if self.auth is not None else None)
+        ensure_indices(self.db)
+        base, domain = self._address()
+        self.host = Web2pyHost(self.db, self.auth, site_uuid(self.db), base, domain, self.settings.admin_role)
+
+    def _address(self) -> tuple[str, str]:
+        """Public URL of this application and host name, as far as the request tells."""
+        env = self.request.env
+        name = env.http_host or ""
+        if not name:
+            return "", ""
+        scheme = env.wsgi_url_scheme or "http"
+        return f"{scheme}://{name}/{self.application}", (env.server_name or name).split(":")[0]
+
+    # --- runs -------------------------------------------------------------------------------------------------
+
+    def synchronize(self, repository_id: int, user_id: int | None = None, manual: bool = False) -> str:
+        """Synchronise with a repository now, in this process; returns the worst result.
+
+        This is the scheduler's task ``sync_synchronize``: its arguments are those of existing Eden jobs.
+        """
+        host = Web2pyHost(self.db, self.auth, self.host.site_uuid, self.host.base_url, self.host.domain, self.settings.admin_role)
+        host.impersonate(user_id)
+        site = Site(host, self.settings)
+        self.db.commit()
+        site.db.wait_for_locks(60)
+        runner = Runner(site, lambda repository, here: connect(repository, here, self.vault, self._proxy()))
+        try:
+            return runner.synchronize(int(repository_id), user_id, manual)
+        except UnknownRepository as error:
+            site.rollback()
+            log.write(site, None, None, "none", "none", "connect", "fatal", error.message)
+            self.db.commit()
+            return "fatal"
+
+    def queue(self, repository_id: int, user_id: int | None) -> int:
+        """Queue a run for the worker; returns the id of its scheduler_task."""
+        from .scheduler.gluon import queue
+        number = queue(self.db, self.application, repository_id, user_id, self.settings.job_timeout)
+        self.db.commit()
+        return number
+
+    def worker_alive(self) -> bool:
+        """Is there a worker that would do a queued run?"""
+        from .scheduler.gluon import worker_alive
+        return worker_alive(self.db)
+
+    def _proxy(self) -> str:
+        row = self.db(self.db.sync_config.id > 0).select(self.db.sync_config.proxy, limitby=(0, 1)).first()
+        return (row.proxy if row else "") or ""
+
+    def register(self, repository_id: int) -> tuple[bool, str]:
+        """Register this site at a repository, and learn its UUID; (done, what was said)."""
+        repository: Repository = load(self.db, int(repository_id))
+        if not repository.url:
+            return False, "No URL set for repository"
+        site = Site(self.host, self.settings)
+        remote = True
+        try:
+            with client_of(repository, site, self.vault, self._proxy()) as client:
+                done = register(client, self.host.site_uuid, self.host.base_url.split("://")[-1] or self.application)
+            ok, text = done.ok, done.message
+            if done.ok and done.sender and done.sender != repository.uuid:
+                taken = by_uuid(self.db, done.sender)
+                if taken is not None and taken.id != repository.id:
+                    ok, text = False, f"The peer is registered here already, as {taken.name}"
+                else:
+                    self.db(self.db.sync_repository.id == repository.id).update(uuid=done.sender)
+        except SyncError as error:
+            ok, text, remote = False, error.message, error.remote
+        log.write(site, repository.id, None, "push", "outgoing", "request registration", "success" if ok else "error", text, remote)
+        self.db.commit()
+        return ok, text
+
+    # --- answers to peers -------------------------------------------------------------------------------------
+
+    def rest_sync(self, request: Any, response: Any) -> Any:
+        """``sync/sync.xml``: pull (GET) and push (POST, PUT)."""
+        def work(site: Site, asked: Request) -> Response:
+            if asked.method not in ("GET", "POST", "PUT"):
+                return Response(405, body=message("failed", 405, "Unsupported method"))
+            resource = asked.get("resource")
+            if resource in ("", "mixed"):
+                return Response(200, body=message("failed", 400, "Mixed resource synchronization not supported"))
+            if "_" not in resource:
+                raise BadRequest(f"{resource!r} is no resource")
+            repository = by_uuid(self.db, asked.get("repository"))
+            if asked.method == "GET":
+                return pull.answer(site, asked, repository)
+            return push.answer(site, asked, repository)
+        return self._rest(request, response, work)
+
+    def rest_register(self, request: Any, response: Any) -> Any:
+        """``sync/repository/register.json``."""
+        def work(site: Site, asked: Request) -> Response:
+            if asked.method not in ("POST", "PUT"):
+                return Response(405, body=message("failed", 405, "Unsupported method"))
+            if request.extension != "json":
+                return Response(415, body=message("failed", 415, "Unsupported data format"))
+            return registration.answer(site, asked)
+        return self._rest(request, response, work)
+
+    def rest_peer(self, request: Any, response: Any) -> Any:
+        """``sync/peer.json``: who and what this site is."""
+        return self._rest(request, response, lambda site, asked: handshake.answer(site))
+
+    def _rest(self, request: Any, response: Any, work: Callable[[Site, Request], Response]) -> Any:
+        if self.session is not None:
+            self.session.forget(response)         # else each request without a cookie leaves a session file behind
+        site = Site(self.host, self.settings)
+        try:
+            self._identify(request)
+            asked = Request(request.env.request_method or "GET", request.vars if request.env.request_method == "GET"
+                            else request.get_vars, _body(request), request.env.http_content_encoding or "")
+            site.db.wait_for_locks(60)
+            answer = work(site, asked)
+        except SyncError as error:
+            site.rollback()
+            answer = failure(error)
+        except site.db.driver_error as error:
+            site.rollback()
+            logger.exception("database error while answering a peer")
+            answer = Response(503, body=message("failed", 503, f"This site's database refused: {error}", code="database"))
+            answer.headers["Retry-After"] = "30"
+        return _send(request, response, answer)
+
+    def _identify(self, request: Any) -> None:
+        """HTTP Basic; the user must be an administrator or have the role for synchronisation."""
+        auth = self.auth
+        if auth is None:
+            raise NotPermitted("this application knows no users")
+        if not auth.is_logged_in():
+            auth.basic()
+        if not auth.is_logged_in():
+            raise AuthenticationFailed("Authentication Required")
+        if not self.host.member(self.settings.page_role):
+            raise NotPermitted("Insufficient Privileges", hint=f"The user needs the role {self.settings.page_role}")
+
+
+def attach(environment: Mapping[str, Any]) -> App:
+    """Set the module up in the application whose models are being executed (`environment` is their globals())."""
+    app = App(environment)
+    from .scheduler.gluon import attach as attach_scheduler
+    app.scheduler = attach_scheduler(app.db, app.synchronize)
+    app.start()
+    return app
+
+
+def _plain(values: Any) -> dict[str, Any]:
+    return dict(values) if values else {}
+
+
+def _body(request: Any) -> Any:
+    return request.body if request.env.request_method in ("POST", "PUT") else None
+
+
+def _send(request: Any, response: Any, answer: Response) -> Any:
+    """Hand the answer to web2py."""
+    response.status = answer.status
+    response.headers["Content-Type"] = answer.content_type
+    response.headers.update(answer.headers)
+    if answer.status == 401:
+        response.headers["WWW-Authenticate"] = f'Basic realm="{request.application}"'
+    body = answer.body
+    gzip = "gzip" in (request.env.http_accept_encoding or "")
+    if isinstance(body, bytes):
+        if gzip and len(body) > 1000:
+            import gzip as packer
+            body = packer.compress(body, 1)
+            response.headers["Content-Encoding"] = "gzip"
+        response.headers["Content-Length"] = str(len(body))
+        return body
+    if gzip:
+        body = _packed(body)
+        response.headers["Content-Encoding"] = "gzip"
+    body.seek(0, os.SEEK_END)
+    response.headers["Content-Length"] = str(body.tell())
+    body.seek(0)
+    return response.stream(body, 1 << 16)
+
+
+def _packed(source: Any) -> Any:
+    """A spooled file, compressed into another."""
+    import gzip
+    import shutil
+    import tempfile
+    target = tempfile.SpooledTemporaryFile(max_size=1 << 20)
+    with gzip.GzipFile(fileobj=target, mode="wb", compresslevel=1) as packer:
+        shutil.copyfileobj(source, packer)
+    source.close()
+    return target

@@ -1,0 +1,234 @@
+"""Rows to records: pages by sequence number for peers of our kind, whole resources by date for a plain Eden."""
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Iterator, Sequence
+
+from ..hosts.base import Component
+from ..hosts.table import StoredRow, TableMap
+from ..index.digest import DELETED
+from ..index.index import Version
+from ..s3xml.record import Record
+from .site import Site
+
+
+@dataclass
+class Page:
+    """Some changed records of one table.
+
+    `cursor` is the sequence number up to which everything has been sent; `more` tells that there is more at present.
+    """
+
+    table: str
+    records: list[Record]
+    cursor: int
+    more: bool
+
+
+class Exporter:
+    """Reads records of this site for a peer."""
+
+    def __init__(self, site: Site) -> None:
+        self.site = site
+
+    # --- by sequence ------------------------------------------------------------------------------------------
+
+    def refresh(self, table: str, limit: int) -> bool:
+        """Bring the index up to date by one batch, committed; True when it is."""
+        site = self.site
+        done = site.index.scan(table, limit)
+        site.db.commit()
+        if done and site.index.sweep_due(table, site.settings.sweep_interval):
+            after: int | None = 0
+            while after is not None:
+                after = site.index.sweep(table, after, limit)
+                site.db.commit()
+        return done
+
+    def remaining(self, table: str, since: int, peer: str, condition: str = "") -> int:
+        """Number of changed records that `page` has yet to give."""
+        join, where = self._restriction(table, condition)
+        return int(self.site.db.value(
+            f'SELECT COUNT(*) FROM "sync_version" {join} WHERE "sync_version"."tablename" = ? AND "sync_version"."seq" > ? '
+            f'AND ("sync_version"."origin" IS NULL OR "sync_version"."origin" <> ?){where}', [table, since, peer]) or 0)
+
+    def count(self, table: str, condition: str = "") -> int:
+        """Number of rows a task covers, deleted ones included."""
+        where = f" WHERE {condition}" if condition else ""
+        return int(self.site.db.value(f'SELECT COUNT(*) FROM "{table}"{where}') or 0)
+
+    def page(self, name: str, since: int, limit: int, peer: str, condition: str = "") -> Page:
+        """Changed records of a table with a sequence number above `since`, except those that came from `peer`.
+
+        `condition` restricts live records; a deletion always travels, since what a deleted record was cannot be asked
+        any more. The index must be refreshed before.
+        """
+        site = self.site
+        last = site.index.last(name)
+        join, where = self._restriction(name, condition)
+        found = site.db.rows(
+            'SELECT "sync_version"."record_uuid", "sync_version"."digest", "sync_version"."vector", "sync_version"."seq" '
+            f'FROM "sync_version" {join} WHERE "sync_version"."tablename" = ? AND "sync_version"."seq" > ? '
+            f'AND ("sync_version"."origin" IS NULL OR "sync_version"."origin" <> ?){where} '
+            f'ORDER BY "sync_version"."seq" LIMIT {int(limit)}', [name, since, peer])
+        versions = {row[0]: Version(row[1], row[2], row[3], None, None) for row in found}
+        records = self._records(name, versions)
+        more = len(found) == limit
+        cursor = found[-1][3] if more else max(last, found[-1][3] if found else since)
+        return Page(name, records, cursor, more)
+
+    def chosen(self, name: str, uuids: Sequence[str]) -> list[Record]:
+        """These records, with their versions, whatever the cursor says."""
+        self.site.index.lock(name)
+        table = self.site.table(name)
+        rows = list(table.by_uuid(uuids).values())
+        versions = self.site.index.look(table, self.site.index.canonical(table, rows))
+        versions.update(self.site.index.versions(name, [u for u in uuids if u not in versions]))
+        self.site.db.commit()
+        return self._records(name, versions)
+
+    def _restriction(self, table: str, condition: str) -> tuple[str, str]:
+        if not condition:
+            return "", ""
+        deleted = f""" OR "{table}"."deleted" = 'T'""" if self.site.table(table).soft_delete else ""
+        return (f'LEFT JOIN "{table}" ON "{table}"."uuid" = "sync_version"."record_uuid"',
+                f' AND ("{table}"."id" IS NULL{deleted} OR ({condition}))')
+
+    def _records(self, name: str, versions: dict[str, Version]) -> list[Record]:
+        """The records of these versions, in their order. What was edited in this moment is left for a later page."""
+        site = self.site
+        table = site.table(name)
+        rows = table.by_uuid(versions)
+        site.index.canonical(table, list(rows.values()))
+        stale = [row for row in rows.values() if self._differs(table, row, versions[row.uuid])]
+        if stale:
+            site.index.lock(name)
+            fresh = table.by_uuid([row.uuid for row in stale], lock=True)
+            site.index.look(table, site.index.canonical(table, list(fresh.values())))
+            site.db.commit()
+            gone = {row.uuid for row in stale}
+            versions = {u: v for u, v in versions.items() if u not in gone}
+        people = self._people(rows.values())
+        records = []
+        for uuid, version in versions.items():
+            row = rows.get(uuid)
+            if row is not None:
+                record = self.record(table, row, people)
+            elif version.deleted:
+                record = Record(name, uuid, deleted=True, modified_on=version.modified_on)
+            else:
+                continue                          # deleted for good: the next sweep makes it a deletion
+            record.vector = version.vector
+            records.append(record)
+        return records
+
+    def _differs(self, table: TableMap, row: StoredRow, version: Version) -> bool:
+        if row.deleted:
+            return not version.digest.startswith(DELETED)
+        return self.site.index.digest_of(row) != version.digest
+
+    # --- rows to records --------------------------------------------------------------------------------------
+
+    def _people(self, rows: object) -> tuple[dict[int, str], dict[int, str]]:
+        ids, groups = set(), set()
+        for row in rows:  # type: ignore[attr-defined]
+            ids.update(i for i in (row.created_by, row.modified_by, row.owned_by_user) if i)
+            if row.owned_by_group:
+                groups.add(row.owned_by_group)
+        host = self.site.host
+        return (host.people(ids) if ids else {}), (host.roles(groups) if groups else {})
+
+    def record(self, table: TableMap, row: StoredRow, people: tuple[dict[int, str], dict[int, str]]) -> Record:
+        """A canonical row as a record, one step further from its master."""
+        users, roles = people
+        record = Record(table.name, row.uuid, row.values, modified_on=row.modified_on, mci=row.mci + 1)
+        if row.deleted:
+            record.deleted = True
+            record.values = {}
+            if row.deleted_rb:
+                record.replaced_by = self.site.references.uuids(table.name, [row.deleted_rb]).get(row.deleted_rb)
+            return record
+        record.created_on = row.created_on
+        if users:
+            record.created_by = users.get(row.created_by)  # type: ignore[arg-type]
+            record.modified_by = users.get(row.modified_by)  # type: ignore[arg-type]
+            record.owned_by_user = users.get(row.owned_by_user)  # type: ignore[arg-type]
+        if roles:
+            record.owned_by_group = roles.get(row.owned_by_group)  # type: ignore[arg-type]
+        return record
+
+    # --- by date, for a plain Eden ----------------------------------------------------------------------------
+
+    def since_where(self, name: str, msince: str | None, condition: str, components: bool) -> tuple[str, list[object]]:
+        """SQL condition for records modified at or after `msince`, or with a component that was; and its arguments."""
+        column = f'"{name}"'
+        wanted: list[str] = []
+        args: list[object] = []
+        if msince and "modified_on" in self.site.table(name).meta:
+            stamp = msince.replace("T", " ")
+            recent = [f'{column}."modified_on" >= ?']
+            args.append(stamp)
+            for part in self._parts(name, components):
+                if "modified_on" in self.site.table(part.table).meta:
+                    recent.append(f'{column}."{part.pkey}" IN (SELECT "{part.fkey}" FROM "{part.table}" WHERE "modified_on" >= ?)')
+                    args.append(stamp)
+            wanted.append(f"({' OR '.join(recent)})")
+        if condition:
+            wanted.append(f"({condition})")
+        return " AND ".join(wanted), args
+
+    def _parts(self, name: str, components: bool) -> list[Component]:
+        return [c for c in self.site.host.components(name) if self.site.host.carries(c.table)] if components else []
+
+    def since(self, name: str, msince: str | None, condition: str, components: bool, batch: int) -> Iterator[list[Record]]:
+        """Records modified at or after `msince` ("YYYY-MM-DDTHH:MM:SS"; None: all), components nested, in batches.
+
+        A master whose component changed is among them (a real Eden would forget it).
+        """
+        table = self.site.table(name)
+        where, args = self.since_where(name, msince, condition, components)
+        head = f"{where} AND " if where else ""
+        parts = self._parts(name, components)
+        after = 0
+        while True:
+            rows = table.select(f'{head}"{name}"."id" > ?', [*args, after], "id", batch)
+            if not rows:
+                return
+            after = rows[-1].id
+            records = self._plain(table, rows)
+            for part in parts:
+                self._nest(part, rows, records)
+            yield [records[row.uuid] for row in rows if row.uuid in records]
+
+    def _plain(self, table: TableMap, rows: Sequence[StoredRow]) -> dict[str, Record]:
+        self.site.index.canonical(table, rows)
+        people = self._people(rows)
+        return {row.uuid: self.record(table, row, people) for row in rows if row.uuid}
+
+    def _nest(self, part: Component, rows: Sequence[StoredRow], masters: dict[str, Record]) -> None:
+        table = self.site.table(part.table)
+        fkey, alias = part.fkey, part.alias
+        keys = {row.id: row.uuid for row in rows}
+        columns = f'SELECT {table.columns}, "{table.name}"."{fkey}" FROM "{table.name}" WHERE "{fkey}" IN ({{}}) ORDER BY "id"'
+        raw = list(self.site.db.rows_in(columns, keys))
+        parents = [keys.get(r[-1]) for r in raw]
+        children = table.decode([r[:-1] for r in raw])
+        records = self._plain(table, children)
+        for child, parent in zip(children, parents):
+            record = records.get(child.uuid)
+            if record is None or parent is None:
+                continue
+            record.alias = alias
+            record.values.pop(fkey, None)
+            master = masters[parent]
+            master.children = [*(master.children or ()), record]
+
+    def dependencies(self, wanted: dict[str, set[str]]) -> dict[str, list[Record]]:
+        """Live records by table and uuid, for whoever refers to them."""
+        found = {}
+        for name, uuids in wanted.items():
+            if self.site.host.carries(name) and self.site.host.can("read", name):
+                table = self.site.table(name)
+                rows = [r for r in table.by_uuid(uuids).values() if not r.deleted]
+                found[name] = list(self._plain(table, rows).values())
+        return found

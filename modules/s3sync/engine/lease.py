@@ -1,0 +1,89 @@
+"""At most one run per repository at a time, whoever starts it, wherever it runs (G3).
+
+A lease has an owner and ends by itself when the owner gives no sign of life. Taking it is one conditional update, which
+every database decides for one of two contenders.
+"""
+from __future__ import annotations
+
+import os
+import socket
+from datetime import timedelta
+
+from ..errors import AlreadyRunning, LeaseLost
+from .site import Site
+
+
+def own_name() -> str:
+    """Who we are: host, process, and a number that changes when the process number is used again."""
+    return f"{socket.gethostname()}:{os.getpid()}"
+
+
+class Lease:
+    """The right to work on something, by name."""
+
+    def __init__(self, site: Site, name: str, owner: str) -> None:
+        self.site = site
+        self.name = name
+        self.owner = owner
+
+    def take(self) -> bool:
+        """Take it, commit; True if it was left by an owner that died. Raises AlreadyRunning."""
+        db = self.site.db
+        now, until = self._times()
+        if db.execute('UPDATE "sync_lease" SET "owner" = ?, "expires_on" = ? WHERE "name" = ? AND "owner" IS NULL',
+                      [self.owner, until, self.name]):
+            db.commit()
+            return False
+        row = db.rows('SELECT "owner", "expires_on" FROM "sync_lease" WHERE "name" = ?', [self.name])
+        if not row:
+            try:
+                with db.savepoint():
+                    db.insert("sync_lease", ("name", "owner", "expires_on"), [(self.name, self.owner, until)])
+            except db.driver_error:
+                db.rollback()
+                raise AlreadyRunning() from None
+            db.commit()
+            return False
+        owner = row[0][0]
+        dead = owner is not None and _dead(owner)
+        taken = db.execute('UPDATE "sync_lease" SET "owner" = ?, "expires_on" = ? WHERE "name" = ? AND "owner" = ?'
+                           + ("" if dead else ' AND "expires_on" < ?'),
+                           [self.owner, until, self.name, owner] + ([] if dead else [now]))
+        db.commit()
+        if not taken:
+            raise AlreadyRunning(f"by {owner}", hint="If that process is gone, the next run takes over "
+                                 f"{self.site.settings.lease_time} seconds after its last sign of life")
+        return True
+
+    def renew(self) -> None:
+        """Give a sign of life, in the caller's transaction. Raises LeaseLost if another owner has taken over."""
+        _, until = self._times()
+        if not self.site.db.execute('UPDATE "sync_lease" SET "expires_on" = ? WHERE "name" = ? AND "owner" = ?',
+                                    [until, self.name, self.owner]):
+            # MySQL does not count a row that stays as it is
+            if self.site.db.value('SELECT "owner" FROM "sync_lease" WHERE "name" = ?', [self.name]) != self.owner:
+                raise LeaseLost()
+
+    def release(self) -> None:
+        """Give it back, commit."""
+        self.site.db.execute('UPDATE "sync_lease" SET "owner" = NULL WHERE "name" = ? AND "owner" = ?', [self.name, self.owner])
+        self.site.db.commit()
+
+    def _times(self) -> tuple[str, str]:
+        now = self.site.now()
+        return now.isoformat(" ")[:19], (now + timedelta(seconds=self.site.settings.lease_time)).isoformat(" ")[:19]
+
+
+def _dead(owner: str) -> bool:
+    """Is the owner a process of this machine that exists no more?"""
+    host, _, rest = owner.partition(":")
+    number = rest.split("/")[0]
+    if host != socket.gethostname() or not number.isdigit():
+        return False
+    try:
+        os.kill(int(number), 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:
+        return False
+    return False

@@ -1,0 +1,81 @@
+"""What became of a record."""
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Iterable
+
+#: every fate a record can have; exactly one each
+RESULTS = ("created", "updated", "deleted", "merged", "unchanged", "kept", "rejected")
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """The fate of one record.
+
+    `result` is one of RESULTS. `missing` lists (table, uuid) of references that wait for their target; `conflict` is set where
+    both sides had edits (then `winner` is "mine" or "theirs", seen from the site that applied).
+    """
+
+    table: str
+    uuid: str
+    result: str
+    reason: str = ""
+    code: str = ""
+    conflict: bool = False
+    winner: str = ""
+    missing: tuple[tuple[str, str], ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """Short form for the answer to a push: only what is not empty."""
+        found: dict[str, Any] = {"table": self.table, "uuid": self.uuid, "result": self.result}
+        for name in ("reason", "code", "conflict", "winner"):
+            value = getattr(self, name)
+            if value:
+                found[name] = value
+        if self.missing:
+            found["missing"] = [list(m) for m in self.missing]
+        return found
+
+    @classmethod
+    def from_json(cls, found: Any) -> "Outcome | None":
+        """An outcome from a peer's answer; None if it is none."""
+        if not isinstance(found, dict) or found.get("result") not in RESULTS:
+            return None
+        missing = tuple((str(m[0]), str(m[1])) for m in found.get("missing") or () if isinstance(m, list) and len(m) == 2)
+        return cls(str(found.get("table", "")), str(found.get("uuid", "")), found["result"], str(found.get("reason", ""))[:500],
+                   str(found.get("code", ""))[:32], bool(found.get("conflict")), str(found.get("winner", ""))[:8], missing)
+
+
+@dataclass
+class Counts:
+    """Numbers of records by fate, as in sync_run_task."""
+
+    records: int = 0
+    created: int = 0
+    updated: int = 0
+    deleted: int = 0
+    merged: int = 0
+    unchanged: int = 0
+    kept: int = 0
+    rejected: int = 0
+    waiting: int = 0
+    conflicts: int = 0
+    errors: list[str] = field(default_factory=list)     #: the first few reasons, for the log
+
+    def add(self, outcomes: Iterable[Outcome]) -> None:
+        """Count these."""
+        for outcome in outcomes:
+            self.records += 1
+            setattr(self, outcome.result, getattr(self, outcome.result) + 1)
+            self.waiting += bool(outcome.missing)
+            self.conflicts += outcome.conflict
+            if outcome.result == "rejected" and len(self.errors) < 5:
+                self.errors.append(f"{outcome.table} {outcome.uuid}: {outcome.reason}")
+
+    @property
+    def changed(self) -> int:
+        return self.created + self.updated + self.deleted + self.merged
+
+    def columns(self) -> dict[str, int]:
+        """For sync_run_task."""
+        return {name: getattr(self, name) for name in ("records", *RESULTS, "waiting", "conflicts")}

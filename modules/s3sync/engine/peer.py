@@ -1,0 +1,109 @@
+"""What a peer type offers to the engine."""
+from __future__ import annotations
+
+import abc
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Callable, Iterator, Sequence
+from urllib.parse import parse_qsl
+
+from .decide import Policies
+from .outcome import Outcome
+from ..s3xml.record import Record
+
+
+@dataclass(frozen=True)
+class Task:
+    """A row of sync_task: one resource to synchronise with one repository.
+
+    `filters` are (table, URL query) pairs from sync_resource_filter; `mode` is Eden's: 1 pull, 2 push, 3 both, 4 none.
+    """
+
+    id: int
+    resource: str
+    components: bool = True
+    mode: int = 3
+    policies: Policies = field(default_factory=Policies)
+    filters: tuple[tuple[str, str], ...] = ()
+    last_pull: datetime | None = None
+    last_push: datetime | None = None
+
+    @property
+    def pulls(self) -> bool:
+        return self.mode in (1, 3)
+
+    @property
+    def pushes(self) -> bool:
+        return self.mode in (2, 3)
+
+    def conditions(self, table: str) -> list[str]:
+        """The filters for one table."""
+        return [text for name, text in self.filters if (name or self.resource) in (table, "~") or
+                (name == "~" and table == self.resource)]
+
+    def wire_filters(self) -> list[tuple[str, str]]:
+        """The filters as URL parameters, ``[table]selector = value`` (SYNC_PROTOCOL §4)."""
+        found = []
+        for table, text in self.filters:
+            where = "~" if table in ("", "~", self.resource) else table
+            found += [(f"[{where}]{key}", value) for key, value in parse_qsl(text, keep_blank_values=True)]
+        return found
+
+
+@dataclass
+class Batch:
+    """Records from a peer, with what is known of the rest.
+
+    Attributes
+    ----------
+    records : the records, read while they are asked for
+    cursors : position by table once all of them are applied; None where the peer has none
+    more : there is more at present
+    total : records that are still to come, these included; None if unknown
+    bytes : on the wire
+    date : the peer's clock, aware UTC
+    scanned : what the peer wants to be told with the next request of this pull
+    close : ends it
+    """
+
+    records: Iterator[Record]
+    cursors: dict[str, str] | None = None
+    more: bool = False
+    total: int | None = None
+    bytes: int = 0
+    date: datetime | None = None
+    scanned: str = ""
+    close: Callable[[], None] = lambda: None
+
+
+@dataclass
+class Receipt:
+    """What a peer said about a pushed batch. `outcomes` is None where the peer does not tell."""
+
+    outcomes: list[Outcome] | None
+    bytes: int = 0
+    message: str = ""
+
+
+class Peer(abc.ABC):
+    """A site at the other end.
+
+    `own` tells that it understands cursors, versions and outcomes; a plain Eden does not.
+    """
+
+    own = False
+
+    @abc.abstractmethod
+    def pull(self, task: Task, cursors: dict[str, str], limit: int, scanned: str | None) -> Batch:
+        """Records of a task that changed since the cursors; `scanned` is that of the batch before, None at first."""
+
+    @abc.abstractmethod
+    def fetch(self, table: str, uuids: Sequence[str]) -> Batch:
+        """These records."""
+
+    @abc.abstractmethod
+    def push(self, task: Task, body: bytes) -> Receipt:
+        """Send a document."""
+
+    def close(self) -> None:
+        """Close connections."""

@@ -1,0 +1,86 @@
+"""A resource as one document for a plain Eden: masters with their components, then what they refer to, level by level."""
+from __future__ import annotations
+
+from typing import BinaryIO, Iterable
+
+from ..s3xml.record import Record
+from ..s3xml.writer import DocumentWriter, Encoder
+from .export import Exporter
+from .peer import Task
+from .scope import scope
+from .site import Site
+
+#: levels of references that are followed, as a real Eden does (S3XML §5.2)
+MAXDEPTH = 10
+
+
+class PlainWriter:
+    """Writes records as a real Eden reads them, and remembers what they refer to."""
+
+    def __init__(self, site: Site, document: DocumentWriter) -> None:
+        self.site = site
+        self.document = document
+        self.written: set[tuple[str, str]] = set()
+        self.referred: dict[str, set[str]] = {}
+        self._encoders: dict[str, Encoder] = {}
+
+    def write(self, records: Iterable[Record]) -> int:
+        """Write records that were not written before; returns how many."""
+        count = 0
+        for record in records:
+            key = (record.table, str(record.uuid))
+            if key not in self.written:
+                self.written.add(key)
+                children = [self._encode(child) for child in record.children or ()]
+                self.document.write(self._encode(record, children))
+                count += 1
+        return count
+
+    def _encode(self, record: Record, children: Iterable[str] = ()) -> str:
+        encoder = self._encoders.get(record.table)
+        table = self.site.table(record.table)
+        if encoder is None:
+            encoder = self._encoders[record.table] = Encoder(
+                table.schema, plain=True, base_url=self.site.host.base_url, domain=self.site.host.domain)
+        if record.alias is not None:
+            self.written.add((record.table, str(record.uuid)))
+        for name, target in table.references.items():
+            if record.values.get(name):
+                self.referred.setdefault(target, set()).add(record.values[name])
+        for name, target in table.list_references.items():
+            self.referred.setdefault(target, set()).update(record.values.get(name) or ())
+        return encoder.encode(record, list(children), alias=record.alias)
+
+    def dependencies(self, exporter: Exporter, batch: int) -> None:
+        """Write what was referred to, and what that refers to."""
+        for _ in range(MAXDEPTH):
+            wanted = {t: {u for u in uuids if (t, u) not in self.written} for t, uuids in self.referred.items()}
+            self.referred = {}
+            if not any(wanted.values()):
+                return
+            for table, uuids in wanted.items():
+                ordered = sorted(uuids)
+                for start in range(0, len(ordered), batch):
+                    for records in exporter.dependencies({table: set(ordered[start:start + batch])}).values():
+                        self.write(records)
+
+
+def write_document(site: Site, task: Task, msince: str | None, target: BinaryIO) -> int:
+    """Everything of a task that was modified at or after `msince`, as a document; returns the number of masters."""
+    exporter = Exporter(site)
+    condition = scope(site, task)[0][1]
+    # Eden writes the number of records at the beginning, when a stream cannot know it: count first
+    table = site.table(task.resource)
+    where, args = exporter.since_where(task.resource, msince, condition, task.components)
+    count = int(site.db.value(f'SELECT COUNT(*) FROM "{table.name}" WHERE {where or "1=1"}', args) or 0)
+    root = {"success": "true" if count else "false", "results": str(count)}
+    if site.host.domain:
+        root["domain"] = site.host.domain
+    if site.host.base_url:
+        root["url"] = site.host.base_url
+    with DocumentWriter(target, root) as document:
+        writer = PlainWriter(site, document)
+        for records in exporter.since(task.resource, msince, condition, task.components, site.settings.batch_size):
+            writer.write(records)
+        writer.dependencies(exporter, site.settings.batch_size)
+    return count

@@ -1,0 +1,97 @@
+"""What a run has done so far, for whoever is watching: written with each batch, in the batch's own transaction."""
+from __future__ import annotations
+
+import time
+from typing import Sequence
+
+from .lease import Lease
+from .outcome import Counts, Outcome
+from .site import Site
+
+
+class Run:
+    """A row of sync_run."""
+
+    def __init__(self, site: Site, repository_id: int, lease: Lease, manual: bool, user_id: int | None) -> None:
+        self.site = site
+        self.lease = lease
+        now = site.now()
+        for row in site.db.rows('SELECT "id" FROM "sync_run" WHERE "repository_id" = ? AND "status" = ?', [repository_id, "running"]):
+            site.db.execute('UPDATE "sync_run" SET "status" = ?, "phase" = ?, "finished_on" = "heartbeat_on", "message" = ? '
+                            'WHERE "id" = ?', ["interrupted", "finished", "Its process ended before it did; the next run went on "
+                                               "from where it was", row[0]])
+            site.db.execute('UPDATE "sync_run_task" SET "status" = ? WHERE "run_id" = ? AND "status" = ?',
+                            ["interrupted", row[0], "running"])
+        self.id = int(site.db.dal.sync_run.insert(
+            repository_id=repository_id, trigger="manual" if manual else "scheduled", user_id=user_id, worker=lease.owner,
+            status="running", phase="connecting", started_on=now, heartbeat_on=now))
+        site.db.commit()
+        self._beaten = time.monotonic()
+
+    def phase(self, name: str) -> None:
+        """Enter a phase, committed."""
+        self._write(phase=name)
+        self.site.db.commit()
+
+    def beat(self) -> None:
+        """A sign of life while waiting, committed; does something every few seconds at most."""
+        if time.monotonic() - self._beaten > 5:
+            self.touch()
+            self.site.db.commit()
+
+    def touch(self) -> None:
+        """A sign of life, in the caller's transaction. Raises LeaseLost."""
+        self._beaten = time.monotonic()
+        self.lease.renew()
+        self._write()
+
+    def finish(self, status: str, message: str, code: str = "") -> None:
+        """The end of it, committed."""
+        self._write(status=status, phase="finished", message=message, error_code=code or None, finished_on=self._now())
+        self.site.db.commit()
+
+    def _write(self, **columns: object) -> None:
+        columns["heartbeat_on"] = self._now()
+        self.site.db.update("sync_run", list(columns), [(*columns.values(), self.id)])
+
+    def _now(self) -> str:
+        return self.site.now().isoformat(" ")[:19]
+
+
+class Step:
+    """A row of sync_run_task: one task in one direction."""
+
+    def __init__(self, run: Run, task_id: int, resource: str, direction: str) -> None:
+        self.run = run
+        self.counts = Counts()
+        self.bytes = 0
+        self.total: int | None = None
+        self.direction = direction
+        self._began = time.monotonic()
+        self.id = int(run.site.db.dal.sync_run_task.insert(run_id=run.id, task_id=task_id, resource_name=resource, direction=direction))
+        run.site.db.commit()
+
+    def start(self) -> None:
+        """It begins, committed."""
+        self._began = time.monotonic()
+        self._write(status="running", started_on=self.run._now())
+        self.run.phase("pulling" if self.direction == "pull" else "pushing")
+
+    def expect(self, total: int) -> None:
+        """So many records are still to come."""
+        self.total = self.counts.records + total
+
+    def batch(self, outcomes: Sequence[Outcome]) -> None:
+        """A batch is done, in the caller's transaction. Raises LeaseLost."""
+        self.counts.add(outcomes)
+        self._write()
+        self.run.touch()
+
+    def finish(self, status: str, message: str) -> None:
+        """The end of it, in the caller's transaction."""
+        self._write(status=status, message=message, finished_on=self.run._now())
+
+    def _write(self, **columns: object) -> None:
+        columns.update(self.counts.columns(), bytes=self.bytes, total=self.total,
+                       seconds=round(time.monotonic() - self._began, 3))
+        self.run.site.db.update("sync_run_task", list(columns), [(*columns.values(), self.id)])

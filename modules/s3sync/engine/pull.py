@@ -1,0 +1,148 @@
+"""Records from a peer into this site's tables, a batch at a time; progress is committed with the batch."""
+from __future__ import annotations
+
+from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import TimeoutError as NotYet
+from typing import Callable, Iterable, Iterator, TypeVar
+
+from .peer import Batch, Peer, Task
+from ..s3xml.record import Record
+from . import cursors, quarantine, waiting
+from .apply import Applier
+from .outcome import Outcome
+from .progress import Step
+from .scope import scope_digest
+from .site import Site
+
+T = TypeVar("T")
+
+
+def wait(future: "Future[T]", beat: Callable[[], None]) -> T:
+    """The result of what another thread does, with signs of life meanwhile."""
+    while True:
+        try:
+            return future.result(timeout=1)
+        except NotYet:
+            if future.done():
+                raise
+            beat()
+
+
+class Puller:
+    """Pulls one task from a peer of our kind.
+
+    The next page is on its way while this one is applied.
+    """
+
+    def __init__(self, site: Site, peer: Peer, repository_id: int, repository_uuid: str, task: Task, step: Step) -> None:
+        self.site = site
+        self.peer = peer
+        self.repository_id = repository_id
+        self.repository_uuid = repository_uuid
+        self.task = task
+        self.step = step
+        self.scope = scope_digest(task)
+        self.applier = Applier(site, repository_id, repository_uuid, task.policies, task.id)
+
+    def run(self) -> None:
+        """Pull all there is, then what it refers to, then try again what failed before."""
+        self._pages()
+        self._dependencies()
+        self._again()
+
+    def _pages(self) -> None:
+        site, limit = self.site, self.site.settings.batch_size
+        positions = cursors.load(site, self.repository_uuid, self.task.id, "pull", self.scope)
+        site.db.commit()
+        with ThreadPoolExecutor(1) as pool:
+            request: Future[Batch] | None = pool.submit(self.peer.pull, self.task, dict(positions), limit, None)
+            while request is not None:
+                batch = wait(request, self.step.run.beat)
+                positions.update(batch.cursors or {})
+                request = pool.submit(self.peer.pull, self.task, dict(positions), limit, batch.scanned) if batch.more else None
+                try:
+                    self.step.bytes += batch.bytes
+                    if batch.total is not None and self.step.total is None:
+                        self.step.expect(batch.total)
+                    self._take(batch, dict(positions))
+                except BaseException:
+                    if request is not None:
+                        request.cancel()
+                    raise
+                finally:
+                    batch.close()
+
+    def _take(self, batch: Batch, positions: dict[str, str] | None) -> None:
+        """Apply a page; the position moves with its last batch."""
+        site = self.site
+        group: list[Record] | None = None
+        for following in chunks(batch.records, site.settings.batch_size):
+            if group is not None:
+                self.apply(group)
+                site.db.commit()
+            group = following
+        if group is not None:
+            self.apply(group)
+        if positions is not None:
+            cursors.save(site, self.repository_uuid, self.task.id, "pull", self.scope, positions)
+        if group is None:
+            self.step.batch(())
+        site.db.commit()
+
+    def apply(self, records: list[Record]) -> list[Outcome]:
+        """Apply records of one table in the present transaction, and keep account of them."""
+        site = self.site
+        name = records[0].table
+        outcomes = self.applier.apply(name, records)
+        by_uuid = {r.uuid: r for r in records}
+        quarantine.keep(site, self.repository_id, self.task.id, "pull",
+                        [(by_uuid.get(o.uuid), o) for o in outcomes if o.result == "rejected"])
+        quarantine.release(site, self.repository_id, "pull", name, [o.uuid for o in outcomes if o.result != "rejected"])
+        self.step.batch(outcomes)
+        return outcomes
+
+    def _dependencies(self) -> None:
+        """Ask for records that others refer to and that no task has brought, until there are none or the peer has none."""
+        site, after = self.site, 0
+        while True:
+            wanted = waiting.wanted(site, self.repository_id, 100, after)
+            site.db.commit()
+            if not wanted:
+                return
+            after = wanted[-1][0]
+            tables: dict[str, list[str]] = {}
+            for _, table, uuid in wanted:
+                if site.host.carries(table) and site.host.can("create", table):
+                    tables.setdefault(table, []).append(uuid)
+            for table, uuids in tables.items():
+                batch = self.peer.fetch(table, uuids)
+                self.step.bytes += batch.bytes
+                try:
+                    self._take(batch, None)
+                finally:
+                    batch.close()
+                self.step.run.beat()
+
+    def _again(self) -> None:
+        """Try again the records whose time has come."""
+        site = self.site
+        for table, _, xml in quarantine.due(site, self.repository_id, self.task.id, "pull"):
+            if xml and site.host.carries(table):
+                records = [r for r in quarantine.read(site, xml) if r.table == table]
+                if records:
+                    self.apply(records)
+                site.db.commit()
+
+
+def chunks(records: Iterable[Record], size: int) -> Iterator[list[Record]]:
+    """Runs of records of the same table, of at most `size`."""
+    group: list[Record] = []
+    for record in records:
+        if group and (record.table != group[0].table or len(group) >= size):
+            yield group
+            group = []
+        group.append(record)
+    if group:
+        yield group
+
+

@@ -1,0 +1,154 @@
+"""Changed records of this site to a peer of our kind, a batch at a time; what became of each comes back."""
+from __future__ import annotations
+
+import json
+from concurrent.futures import Future, ThreadPoolExecutor
+from io import BytesIO
+from typing import Sequence
+
+from ..errors import PeerRefused
+from .peer import Peer, Receipt, Task
+from ..s3xml.record import Record
+from ..s3xml.writer import DocumentWriter, Encoder
+from . import cursors, quarantine
+from .export import Exporter, Page
+from .outcome import Outcome
+from .progress import Step
+from .pull import wait
+from .scope import scope, scope_digest
+from .site import Site
+
+
+def document(site: Site, records: Sequence[Record], root: dict[str, str] | None = None) -> bytes:
+    """Records as a document for a peer of our kind; `root` replaces the usual attributes of the root element."""
+    encoders: dict[str, Encoder] = {}
+    for record in records:
+        if record.table not in encoders:
+            encoders[record.table] = Encoder(site.table(record.table).schema, plain=False, base_url=site.host.base_url,
+                                             domain=site.host.domain)
+    target = BytesIO()
+    with DocumentWriter(target, root or attributes(site, encoders, len(records))) as writer:
+        for record in records:
+            writer.write(encoders[record.table].encode(record))
+    return target.getvalue()
+
+
+def attributes(site: Site, tables: Sequence[str] | dict[str, Encoder], count: int) -> dict[str, str]:
+    """Attributes of the root element of a document for a peer of our kind."""
+    fields = {name: [f.name for f in site.table(name).schema.fields] for name in tables}
+    found = {"success": "true" if count else "false", "results": str(count), "s3sync": "1",
+             "fields": json.dumps(fields, separators=(",", ":"))}
+    if site.host.domain:
+        found["domain"] = site.host.domain
+    if site.host.base_url:
+        found["url"] = site.host.base_url
+    return found
+
+
+class Pusher:
+    """Pushes one task to a peer of our kind.
+
+    The next page is read while this one is on its way.
+    """
+
+    def __init__(self, site: Site, peer: Peer, repository_id: int, repository_uuid: str, task: Task, step: Step) -> None:
+        self.site = site
+        self.peer = peer
+        self.repository_id = repository_id
+        self.repository_uuid = repository_uuid
+        self.task = task
+        self.step = step
+        self.scope = scope_digest(task)
+        self.exporter = Exporter(site)
+        self._asked: set[tuple[str, str]] = set()
+        self._missing: list[tuple[str, str]] = []
+
+    def run(self) -> None:
+        """Push all changes, then what they refer to and the peer has not, then what failed before."""
+        site = self.site
+        tables = scope(site, self.task)
+        for name, _ in tables:
+            while not self.exporter.refresh(name, site.settings.batch_size):
+                self.step.run.beat()
+        positions = cursors.load(site, self.repository_uuid, self.task.id, "push", self.scope)
+        since = {name: site.index.position(name, positions.get(name, "")) for name, _ in tables}
+        self.step.expect(sum(self.exporter.remaining(name, since[name], self.repository_uuid, condition)
+                             for name, condition in tables))
+        site.db.commit()
+        with ThreadPoolExecutor(1) as pool:
+            for name, condition in tables:
+                self._table(pool, name, since[name], condition)
+            self._dependencies(pool)
+            self._again(pool)
+
+    def _table(self, pool: ThreadPoolExecutor, name: str, since: int, condition: str) -> None:
+        page: Page | None = self._page(name, since, condition)
+        while page is not None:
+            request = self._send(pool, page.records)
+            following = self._page(name, page.cursor, condition) if page.more else None
+            self._finish(request, page.records, {name: page.cursor})
+            page = following
+
+    def _page(self, name: str, since: int, condition: str) -> Page:
+        page = self.exporter.page(name, since, self.site.settings.batch_size, self.repository_uuid, condition)
+        self.site.db.commit()
+        return page
+
+    def _send(self, pool: ThreadPoolExecutor, records: Sequence[Record]) -> "Future[Receipt] | None":
+        if not records:
+            return None
+        body = document(self.site, records)
+        return pool.submit(self.peer.push, self.task, body)
+
+    def _finish(self, request: "Future[Receipt] | None", records: Sequence[Record], positions: dict[str, int]) -> None:
+        """Take note of what became of the records; only then the position moves."""
+        site = self.site
+        outcomes: list[Outcome] = []
+        if request is not None:
+            receipt = wait(request, self.step.run.beat)
+            self.step.bytes += receipt.bytes
+            outcomes = self._checked(receipt, records)
+        by_key = {(r.table, r.uuid): r for r in records}
+        rejected = [o for o in outcomes if o.result == "rejected"]
+        quarantine.keep(site, self.repository_id, self.task.id, "push", [(by_key.get((o.table, o.uuid)), o) for o in rejected])
+        for table in {r.table for r in records}:
+            quarantine.release(site, self.repository_id, "push", table,
+                               [o.uuid for o in outcomes if o.table == table and o.result != "rejected"])
+        self._missing += [m for o in outcomes for m in o.missing]
+        cursors.save(site, self.repository_uuid, self.task.id, "push", self.scope,
+                     {name: site.index.cursor(name, seq) for name, seq in positions.items()})
+        self.step.batch(outcomes)
+        site.db.commit()
+
+    def _checked(self, receipt: Receipt, records: Sequence[Record]) -> list[Outcome]:
+        told = {(o.table, o.uuid): o for o in receipt.outcomes or ()}
+        silent = [r for r in records if (r.table, r.uuid) not in told]
+        if silent:
+            raise PeerRefused(f"the peer does not say what became of {len(silent)} records, {silent[0].table} {silent[0].uuid} first")
+        return [told[r.table, str(r.uuid)] for r in records]
+
+    def _dependencies(self, pool: ThreadPoolExecutor) -> None:
+        while self._missing:
+            wanted = [m for m in dict.fromkeys(self._missing) if m not in self._asked]
+            self._asked.update(wanted)
+            self._missing = []
+            tables: dict[str, list[str]] = {}
+            for table, uuid in wanted:
+                if self.site.host.carries(table) and self.site.host.can("read", table):
+                    tables.setdefault(table, []).append(uuid)
+            for table, uuids in tables.items():
+                self._chosen(pool, table, uuids)
+
+    def _again(self, pool: ThreadPoolExecutor) -> None:
+        tables: dict[str, list[str]] = {}
+        for table, uuid, _ in quarantine.due(self.site, self.repository_id, self.task.id, "push"):
+            if self.site.host.carries(table):
+                tables.setdefault(table, []).append(uuid)
+        for table, uuids in tables.items():
+            self._chosen(pool, table, uuids)
+
+    def _chosen(self, pool: ThreadPoolExecutor, table: str, uuids: list[str]) -> None:
+        size = self.site.settings.batch_size
+        for start in range(0, len(uuids), size):
+            records = self.exporter.chosen(table, uuids[start:start + size])
+            self._finish(self._send(pool, records), records, {})

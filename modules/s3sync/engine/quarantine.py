@@ -1,0 +1,76 @@
+"""Records that were rejected: kept with their XML and error, tried again, never in the others' way (G4)."""
+from __future__ import annotations
+
+from datetime import timedelta
+from io import BytesIO
+from typing import Iterable, Sequence
+
+from ..s3xml.reader import Document
+from ..s3xml.record import Record
+from ..s3xml.writer import DocumentWriter, Encoder
+from .outcome import Outcome
+from .site import Site
+
+#: seconds until the next attempt, doubled with each failure, up to a day
+FIRST_WAIT, LONGEST_WAIT = 600, 86400
+
+KEYS = ("repository_id", "direction", "tablename", "record_uuid")
+
+
+def source(site: Site, record: Record) -> str:
+    """The record as a small document of its own."""
+    if record.xml:
+        return f"<s3xml>{record.xml}</s3xml>"
+    target = BytesIO()
+    schema = site.table(record.table).schema
+    with DocumentWriter(target, {}) as document:
+        document.write(Encoder(schema, plain=False).encode(record))
+    return target.getvalue().decode("utf-8")
+
+
+def keep(site: Site, repository_id: int, task_id: int | None, direction: str, rejected: Sequence[tuple[Record | None, Outcome]]) -> None:
+    """Store rejected records, or note one more failed attempt."""
+    if not rejected:
+        return
+    now = site.now()
+    known = {(row[0], row[1]): row[2] for row in site.db.rows_in(
+        'SELECT "tablename", "record_uuid", "attempts" FROM "sync_quarantine" WHERE "repository_id" = ? AND "direction" = ? '
+        'AND "record_uuid" IN ({})', [o.uuid for _, o in rejected], [repository_id, direction])}
+    rows = []
+    for record, outcome in rejected:
+        attempts = known.get((outcome.table, outcome.uuid), 0)
+        wait = min(FIRST_WAIT * 2 ** min(attempts, 20), LONGEST_WAIT)
+        stamp = now.isoformat(" ")[:19]
+        rows.append((repository_id, direction, outcome.table, outcome.uuid, task_id, source(site, record) if record else None,
+                     outcome.code, outcome.reason, attempts + 1, stamp, (now + timedelta(seconds=wait)).isoformat(" ")[:19],
+                     "open"))
+    site.db.upsert("sync_quarantine", KEYS, ("task_id", "xml", "code", "error", "attempts", "last_on", "next_on", "status"), rows)
+    site.db.execute('UPDATE "sync_quarantine" SET "first_on" = "last_on" WHERE "first_on" IS NULL')
+
+
+def release(site: Site, repository_id: int, direction: str, table: str, uuids: Iterable[str]) -> None:
+    """These records got through after all."""
+    if site.db.value('SELECT 1 FROM "sync_quarantine" WHERE "repository_id" = ? LIMIT 1', [repository_id]) is not None:
+        site.db.execute_in('DELETE FROM "sync_quarantine" WHERE "repository_id" = ? AND "direction" = ? AND "tablename" = ? '
+                           'AND "record_uuid" IN ({})', uuids, [repository_id, direction, table])
+
+
+def due(site: Site, repository_id: int, task_id: int, direction: str, limit: int = 500) -> list[tuple[str, str, str | None]]:
+    """(table, uuid, xml) of records whose next attempt is due."""
+    return [(row[0], row[1], row[2]) for row in site.db.rows(
+        'SELECT "tablename", "record_uuid", "xml" FROM "sync_quarantine" WHERE "repository_id" = ? AND "task_id" = ? '
+        f'AND "direction" = ? AND "status" = ? AND "next_on" <= ? ORDER BY "id" LIMIT {int(limit)}',
+        [repository_id, task_id, direction, "open", site.now().isoformat(" ")[:19]])]
+
+
+def counts(site: Site, repository_id: int) -> int:
+    """Open quarantined records of a repository."""
+    return int(site.db.value('SELECT COUNT(*) FROM "sync_quarantine" WHERE "repository_id" = ? AND "status" = ?',
+                             [repository_id, "open"]) or 0)
+
+
+def read(site: Site, xml: str) -> list[Record]:
+    """The record of a stored document."""
+    def schema(name: str):  # type: ignore[no-untyped-def]
+        return site.table(name).schema if site.host.carries(name) else None
+    return list(Document(BytesIO(xml.encode("utf-8")), schema))

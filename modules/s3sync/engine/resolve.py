@@ -1,0 +1,76 @@
+"""uuids in references to local ids, one look-up per target table and batch."""
+from __future__ import annotations
+
+from typing import Any, Mapping
+
+from ..hosts.table import TableMap
+from .site import Site
+from .waiting import Missing
+
+
+class Resolver:
+    """References of a batch of records of one table.
+
+    Parameters
+    ----------
+    values : canonical values by record uuid; references are uuids
+    creating : uuids of records of this table that the batch creates
+
+    Attributes
+    ----------
+    missing : references whose target is not here
+    blocked : records that cannot be stored without it: uuid -> reason
+    """
+
+    def __init__(self, site: Site, table: TableMap, values: Mapping[str, Mapping[str, Any]], creating: set[str]) -> None:
+        self.table = table
+        self.missing: list[Missing] = []
+        self.blocked: dict[str, str] = {}
+        self._found: dict[str, dict[str, int]] = {}
+        self._creating = creating
+        self._site = site
+        for name, target in table.references.items():
+            self._look_up(target, (v.get(name) for v in values.values()))
+        for name, target in table.list_references.items():
+            self._look_up(target, (u for v in values.values() for u in v.get(name) or ()))
+        for uuid, record in values.items():
+            self._check(uuid, record)
+
+    def _look_up(self, target: str, uuids: Any) -> None:
+        self._found[target] = self._site.references.ids(target, {u for u in uuids if u})
+
+    def _check(self, uuid: str, values: Mapping[str, Any]) -> None:
+        table = self.table
+        for name, target in table.references.items():
+            wanted = values.get(name)
+            if wanted and not self._here(target, wanted):
+                self.missing.append((uuid, name, target, wanted))
+                if name in table.required:
+                    self.blocked[uuid] = f"{name}: {target} {wanted} has not arrived yet"
+        for name, target in table.list_references.items():
+            self.missing += [(uuid, name, target, u) for u in values.get(name) or () if not self._here(target, u)]
+
+    def _here(self, target: str, uuid: str) -> bool:
+        return uuid in self._found[target] or (target == self.table.name and uuid in self._creating)
+
+    def pending(self, values: Mapping[str, Any]) -> bool:
+        """Does the record refer to one of this batch that has no id yet?"""
+        table, found = self.table, self._found
+        for name, target in table.references.items():
+            if target == table.name and values.get(name) in self._creating and values[name] not in found[target]:
+                return True
+        return any(u in self._creating and u not in found[target] for name, target in table.list_references.items()
+                   if target == table.name for u in values.get(name) or ())
+
+    def created(self, ids: Mapping[str, int]) -> None:
+        """Records of this table now have ids."""
+        if self.table.name in self._found:
+            self._found[self.table.name].update(ids)
+
+    def local(self, name: str, value: Any) -> Any:
+        """A reference value with local ids; what is not here is left out."""
+        target = self.table.references.get(name)
+        if target:
+            return self._found[target].get(value)
+        found = self._found[self.table.list_references[name]]
+        return None if value is None else sorted(found[u] for u in value if u in found)

@@ -1,0 +1,164 @@
+"""One run: all tasks of one repository, pull before push, one after the other.
+
+What happens is in sync_run and sync_run_task while it happens, and in sync_log when a task is done. An error of one task
+does not touch the others, unless the peer cannot be reached at all.
+"""
+from __future__ import annotations
+
+import secrets
+from typing import Callable
+
+from ..errors import AlreadyRunning, ConfigurationError, ConnectError, Interrupted, LeaseLost, SyncError
+from . import log
+from .lease import Lease, own_name
+from .peer import Peer, Task
+from .progress import Run, Step
+from .pull import Puller
+from .push import Pusher
+from .repository import Repository, load, tasks
+from .site import Site
+
+#: worst last
+ORDER = ("success", "warning", "error", "fatal")
+
+
+class Runner:
+    """Synchronises repositories of this site.
+
+    Parameters
+    ----------
+    connect : opens the peer of a repository; raises SyncError if it cannot be spoken to
+    """
+
+    def __init__(self, site: Site, connect: Callable[[Repository, Site], Peer]) -> None:
+        self.site = site
+        self.connect = connect
+
+    def synchronize(self, repository_id: int, user_id: int | None = None, manual: bool = False) -> str:
+        """Run all tasks of a repository; returns the worst result, one of `ORDER`.
+
+        Never raises for what went wrong with the peer or a task: that is in the log.
+        """
+        site = self.site
+        repository = load(site.db.dal, repository_id)
+        lease = Lease(site, f"repository/{repository.id}", f"{own_name()}/{secrets.token_hex(3)}")
+        try:
+            lease.take()
+        except AlreadyRunning as error:
+            log.write(site, repository.id, None, "none", "none", "check", "error", error.message)
+            site.db.commit()
+            return "error"
+        try:
+            return self._run(repository, lease, user_id, manual)
+        finally:
+            site.rollback()
+            lease.release()
+
+    def _run(self, repository: Repository, lease: Lease, user_id: int | None, manual: bool) -> str:
+        site = self.site
+        run = Run(site, repository.id, lease, manual, user_id)
+        results = []
+        message = ""
+        code = ""
+        try:
+            peer = self._open(repository)
+        except SyncError as error:
+            site.rollback()
+            log.write(site, repository.id, None, "login" if error.remote else "none", "outgoing" if error.remote else "none",
+                      "login" if error.remote else "connect", "fatal", error.message, error.remote)
+            run.finish("error", error.message, error.code)
+            return "fatal"
+        try:
+            found = tasks(site.db.dal, repository.id)
+            plan = [(task, direction) for task in found for direction in ("pull", "push")
+                    if (task.pulls if direction == "pull" else task.pushes)]
+            if not found:
+                message = "No resources configured for this repository"
+                log.write(site, repository.id, None, "none", "none", "check", "warning", message)
+                results.append("warning")
+            steps = [(task, Step(run, task.id, task.resource, direction)) for task, direction in plan]
+            for task, step in steps:
+                result, error = self._step(repository, peer, task, step)
+                results.append(result)
+                if error is not None:
+                    message, code = error.message, error.code
+                if isinstance(error, (LeaseLost, Interrupted)):
+                    break
+                if isinstance(error, ConnectError):
+                    break                             # the others would only wait for the same time-out
+            site.db.execute('UPDATE "sync_repository" SET "last_connected" = ? WHERE "id" = ?',
+                            [site.now().isoformat(" ")[:19], repository.id])
+        finally:
+            peer.close()
+        worst = max(results or ["success"], key=ORDER.index)
+        log.prune(site)
+        run.finish("error" if worst == "fatal" else worst, message, code)
+        return worst
+
+    def _open(self, repository: Repository) -> Peer:
+        if not repository.url:
+            raise ConfigurationError("No URL set for repository", hint=f"Enter the URL of {repository.name} in its configuration")
+        return self.connect(repository, self.site)
+
+    def _step(self, repository: Repository, peer: Peer, task: Task, step: Step) -> tuple[str, SyncError | None]:
+        """One task in one direction; its result, and the error that ended it early."""
+        site = self.site
+        work = (Puller if step.direction == "pull" else Pusher)(site, peer, repository.id, repository.uuid, task, step)
+        action = "import" if step.direction == "pull" else "send"
+        try:
+            step.start()
+            work.run()
+            result, message = summary(step)
+            column = "last_pull" if step.direction == "pull" else "last_push"
+            site.db.execute(f'UPDATE "sync_task" SET "{column}" = ? WHERE "id" = ?', [site.now().isoformat(" ")[:19], task.id])
+            step.finish(result, message)
+            log.write(site, repository.id, task.resource, step.direction, "outgoing", action, result, message)
+            site.db.commit()
+            return result, None
+        except SyncError as error:
+            site.rollback()
+            failure = error
+        except site.db.driver_error as broken:
+            site.rollback()
+            failure = DatabaseFailed(f"{type(broken).__name__}: {broken}")
+        result = "error" if failure.transient else "fatal"
+        done = f" ({step.counts.records} records were done before)" if step.counts.records else ""
+        step.finish("error", failure.message + done)
+        log.write(site, repository.id, task.resource, step.direction, "outgoing", "fetch" if action == "import" else action, result,
+                  failure.message + done, failure.remote)
+        site.db.commit()
+        return result, failure
+
+
+class DatabaseFailed(SyncError):
+    """This site's database refused"""
+
+    code = "database"
+    transient = True
+
+
+def summary(step: Step) -> tuple[str, str]:
+    """Result and message of a step that went through: a success only if nothing was left behind."""
+    counts = step.counts
+    pull = step.direction == "pull"
+    if not counts.records:
+        return "success", "No data to import (already up-to-date)" if pull else "No data to send (already up-to-date)"
+    parts = [f"{getattr(counts, name)} {name}" for name in ("created", "updated", "deleted", "merged", "unchanged", "kept", "rejected")
+             if getattr(counts, name)]
+    if counts.waiting:
+        parts.append(f"{counts.waiting} waiting for a reference")
+    if counts.conflicts:
+        parts.append(f"{counts.conflicts} in conflict")
+    text = "Data imported successfully" if pull else "Data sent successfully"
+    result = "success"
+    if counts.rejected or counts.waiting:
+        text = "Data imported, with exceptions" if pull else "Data sent, with exceptions"
+        result = "warning"
+    elif counts.conflicts:
+        result = "warning"
+    message = f"{text} ({counts.records} records: {', '.join(parts)})"
+    if counts.errors:
+        message += ". Rejected: " + "; ".join(counts.errors)
+        if counts.rejected > len(counts.errors):
+            message += f"; and {counts.rejected - len(counts.errors)} more"
+    return result, message

@@ -1,0 +1,46 @@
+"""This site, as the engine sees it: the host with its database, index and settings, for one run or one request."""
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Callable
+
+from ..hosts.base import Host
+from ..hosts.references import References
+from ..hosts.table import TableMap
+from ..index.index import Index, utcnow
+from ..settings import Settings
+
+
+class Site:
+    """Everything that a pull, a push or an answer works on.
+
+    It remembers what it has looked up, so it must not outlive its run or request.
+    """
+
+    def __init__(self, host: Host, settings: Settings, now: Callable[[], datetime] = utcnow) -> None:
+        self.host = host
+        self.db = host.db
+        self.settings = settings
+        self.now = now
+        self.references = References(self.db)
+        self.index = Index(self.db, host.site_uuid, host.table, self.references, settings.overlap, now)
+
+    def table(self, name: str) -> TableMap:
+        """Rows of one table; raises UnknownResource."""
+        return self.host.table(name)
+
+    def rollback(self) -> None:
+        """Undo what was not committed, and forget what was looked up in it."""
+        self.db.rollback()
+        self.references.forget()
+
+    def scope(self, resource: str, components: bool = True) -> list[str]:
+        """The tables of a task: the resource, then its components, then theirs. Raises UnknownResource."""
+        found = [resource]
+        self.table(resource)
+        if components:
+            for name in found:
+                for component in self.host.components(name):
+                    if component.table not in found and self.host.carries(component.table):
+                        found.append(component.table)
+        return found

@@ -1,0 +1,65 @@
+"""Opening a repository: who is at the other end, and how to speak to it."""
+from __future__ import annotations
+
+from ..engine.peer import Peer
+from ..engine.repository import Repository
+from ..engine.site import Site
+from ..errors import ConfigurationError, PeerRefused
+from ..s3xml.reader import Limits
+from ..s3xml.schema import Schema
+from ..secrets import Vault
+from .eden import EdenPeer
+from .http import HttpClient
+from .s3sync import PROTOCOL, S3SyncPeer
+
+
+def client_of(repository: Repository, site: Site, vault: Vault, proxy: str = "") -> HttpClient:
+    """A client for a repository, with its credentials and its proxy (or the site's)."""
+    return HttpClient(repository.url, repository.username, vault.decrypt(repository.password) if repository.password else "",
+                      vault.decrypt(repository.proxy) if repository.proxy else proxy, settings=site.settings)
+
+
+def connect(repository: Repository, site: Site, vault: Vault, proxy: str = "") -> Peer:
+    """The peer of a repository. It is asked what it is; what does not know the question is a plain Eden.
+
+    Raises
+    ------
+    ConfigurationError
+        It is another site than the one that was registered, or this very site.
+    SyncError
+        All that `HttpClient.get` raises.
+    """
+    def schema(name: str) -> Schema | None:
+        return site.table(name).schema if site.host.carries(name) else None
+
+    client = client_of(repository, site, vault, proxy)
+    try:
+        limits = Limits.of(site.settings)
+        said = handshake(client)
+        if said is None:
+            return EdenPeer(client, site.host.site_uuid, schema, limits, site.host.domain)
+        uuid = str(said.get("uuid", ""))
+        if uuid == site.host.site_uuid:
+            raise ConfigurationError("the repository's URL points to this very site", hint="Enter the URL of the other site")
+        if repository.uuid and uuid != repository.uuid:
+            raise ConfigurationError(f"the site at {client.base_url} has the UUID {uuid}, registered is {repository.uuid}",
+                                     hint="Check the URL; if it is the right site, enter its UUID in the repository's configuration")
+        return S3SyncPeer(client, site.host.site_uuid, schema, limits, site.host.domain)
+    except BaseException:
+        client.close()
+        raise
+
+
+def handshake(client: HttpClient) -> dict[str, object] | None:
+    """What an s3sync site says of itself; None if the peer does not understand the question (then it is a plain Eden)."""
+    try:
+        with client.get("/sync/peer.json", accept="application/json", expect=(400, 404, 405, 415)) as answer:
+            said = answer.json() if answer.status == 200 else None
+    except PeerRefused:                      # a web page, or something that is no JSON
+        return None
+    if not isinstance(said, dict) or said.get("software") != "s3sync":
+        return None
+    protocol = said.get("protocol")
+    if not isinstance(protocol, int) or protocol < PROTOCOL:
+        return None
+    return said

@@ -1,0 +1,85 @@
+"""A peer that runs s3sync: pages with cursors, versions, outcomes record by record."""
+from __future__ import annotations
+
+import json
+from typing import Callable, Sequence
+
+from ..engine.outcome import Outcome
+from ..errors import DocumentError, PeerRefused
+from ..s3xml.reader import Document, Limits
+from ..s3xml.schema import Schema
+from ..engine.peer import Batch, Peer, Receipt, Task
+from .http import HttpClient
+
+PATH = "/sync/sync.xml"
+
+#: Version of the exchange between s3sync sites (docs/reference/protocol.md)
+PROTOCOL = 1
+
+
+class S3SyncPeer(Peer):
+    """Speaks s3sync's own extension of Eden's protocol.
+
+    Parameters
+    ----------
+    schemas : schema of a local table, None for tables that do not exist here
+    """
+
+    own = True
+
+    def __init__(self, client: HttpClient, site_uuid: str, schemas: Callable[[str], Schema | None], limits: Limits,
+                 domain: str = "") -> None:
+        self.client = client
+        self.site_uuid = site_uuid
+        self.schemas = schemas
+        self.limits = limits
+        self.domain = domain
+
+    def _params(self, resource: str) -> list[tuple[str, str]]:
+        return [("resource", resource), ("repository", self.site_uuid), ("s3sync", str(PROTOCOL))]
+
+    def pull(self, task: Task, cursors: dict[str, str], limit: int, scanned: str | None) -> Batch:
+        params = [*self._params(task.resource), ("include_deleted", "True"), ("limit", str(limit)),
+                  ("cursor", json.dumps(cursors, separators=(",", ":"))), *task.wire_filters()]
+        if not task.components:
+            params.append(("mcomponents", "None"))
+        if scanned is not None:
+            params.append(("scanned", scanned))
+        return self._get(params)
+
+    def fetch(self, table: str, uuids: Sequence[str]) -> Batch:
+        return self._get([*self._params(table), ("uuids", ",".join(uuids))])
+
+    def _get(self, params: list[tuple[str, str]]) -> Batch:
+        answer = self.client.get(PATH, params)
+        try:
+            document = Document(answer.open(), self.schemas, self.limits, domain=self.domain)
+            attributes = document.attributes
+            cursors = json.loads(attributes.get("cursor") or "{}")
+            if not isinstance(cursors, dict):
+                raise DocumentError("the answer has no cursor")
+            total = attributes.get("total", "")
+            return Batch(iter(document), {str(k): str(v) for k, v in cursors.items()}, attributes.get("more") == "true",
+                         int(total) if total.isdigit() else None, answer.bytes_wire, answer.date,
+                         attributes.get("scanned", ""), answer.close)
+        except ValueError as error:
+            answer.close()
+            raise DocumentError("the answer has no cursor", remote=True) from error
+        except DocumentError:
+            answer.close()
+            raise
+
+    def push(self, task: Task, body: bytes) -> Receipt:
+        policies = task.policies
+        params = [*self._params(task.resource), ("strategy", ",".join(sorted(policies.strategy))),
+                  ("update_policy", policies.update), ("conflict_policy", policies.conflict)]
+        with self.client.post(PATH, params, body, content_type="text/xml", gzip=True, idempotent=True) as answer:
+            said = answer.json()
+        found = said.get("outcomes") if isinstance(said, dict) else None
+        if not isinstance(found, list):
+            raise PeerRefused("the answer to a push does not say what became of the records")
+        outcomes = [o for o in map(Outcome.from_json, found) if o is not None]
+        return Receipt(outcomes, len(body), str(said.get("message", ""))[:500])
+
+    def close(self) -> None:
+        self.client.close()

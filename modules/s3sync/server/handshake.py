@@ -1,0 +1,25 @@
+"""What this site is and understands, for a peer that asks before anything else."""
+from __future__ import annotations
+
+import json
+from hashlib import blake2s
+
+from .. import __version__
+from ..engine.site import Site
+from .request import Response
+
+#: Version of the exchange between s3sync sites
+PROTOCOL = 1
+
+
+def answer(site: Site) -> Response:
+    """Software, protocol, identity, clock, limits, and a digest of each table's columns."""
+    tables = {}
+    for name in site.host.tables():
+        if site.host.can("read", name):
+            columns = [(f.name, f.type, f.target) for f in site.table(name).schema.fields]
+            tables[name] = blake2s(repr(columns).encode("utf-8"), digest_size=8).hexdigest()
+    body = {"software": "s3sync", "version": __version__, "protocol": PROTOCOL, "uuid": site.host.site_uuid,
+            "time": site.now().isoformat()[:19], "limits": {"max_page": site.settings.max_page,
+                                                            "batch_size": site.settings.batch_size}, "tables": tables}
+    return Response(body=json.dumps(body).encode("ascii"))

@@ -1,0 +1,114 @@
+"""Answering a peer that pulls."""
+from __future__ import annotations
+
+import json
+import re
+import tempfile
+from typing import BinaryIO, cast
+
+from ..engine import log
+from ..engine.export import Exporter
+from ..engine.peer import Task
+from ..engine.plain import write_document
+from ..engine.push import attributes, document
+from ..engine.repository import Repository
+from ..engine.scope import scope
+from ..engine.site import Site
+from ..errors import NotPermitted, UnknownResource
+from ..s3xml.record import Record
+from .request import Request, Response
+
+#: the only form of msince that Eden understands; anything else means "everything" to it (SYNC_PROTOCOL §3.2)
+MSINCE = re.compile(r"\A[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\Z")
+
+#: batches of rows looked at in one request before it is answered with what there is
+PATIENCE = 20
+
+
+def answer(site: Site, request: Request, repository: Repository | None) -> Response:
+    """The records a peer asks for, or what prevents it as SyncError."""
+    resource = request.get("resource")
+    if not site.host.carries(resource):
+        raise UnknownResource(resource, hint="It is no table of this site, or one that may not be synchronised")
+    if not site.host.can("read", resource):
+        raise NotPermitted(f"read {resource}")
+    components = request.get("mcomponents").lower() != "none" and request.get("components").lower() != "none"
+    task = Task(0, resource, components, filters=request.filters())
+    if request.get("s3sync") and repository is not None:
+        if "uuids" in request.params:
+            body = _chosen(site, request)
+        else:
+            body = _page(site, request, repository, task)
+        return Response(content_type="text/xml", body=body)
+    return _plain(site, request, repository, task)
+
+
+def _page(site: Site, request: Request, repository: Repository, task: Task) -> bytes:
+    """The next records after the cursors, of all tables the task covers."""
+    limit = request.number("limit", site.settings.batch_size, site.settings.batch_size * 10)
+    tables = [(name, condition) for name, condition in scope(site, task) if site.host.can("read", name)]
+    try:
+        given = json.loads(request.get("cursor") or "{}")
+    except ValueError:
+        given = {}
+    given = given if isinstance(given, dict) else {}
+    exporter = Exporter(site)
+    scanned = set(request.get("scanned").split(","))      # tables whose scan was finished in an earlier page of this pull
+    first = "scanned" not in request.params
+    records: list[Record] = []
+    cursors: dict[str, str] = {}
+    full = True
+    total = 0
+    patience = PATIENCE
+    for name, condition in tables:
+        since = site.index.position(name, str(given.get(name, "")))
+        done = name in scanned or exporter.refresh(name, limit)
+        if first:      # while a first scan goes on, all rows are expected
+            total += exporter.remaining(name, since, repository.uuid, condition) if done else exporter.count(name, condition)
+        complete = False
+        while len(records) < limit and not complete and patience > 0:
+            page = exporter.page(name, since, limit - len(records), repository.uuid, condition)
+            records += page.records
+            since = page.cursor
+            complete = done and not page.more
+            if not done and not page.more:
+                done = exporter.refresh(name, limit)
+                patience -= 1
+        if done:
+            scanned.add(name)
+        cursors[name] = site.index.cursor(name, since)
+        full = full and complete
+        site.db.commit()
+    extra = attributes(site, list(cursors), len(records))
+    extra.update(cursor=json.dumps(cursors, separators=(",", ":")), more="false" if full else "true",
+                 scanned=",".join(sorted(scanned - {""})))
+    if first:
+        extra["total"] = str(total)
+    if full:
+        _log(site, repository, task.resource, len(records))
+    return document(site, records, extra)
+
+
+def _chosen(site: Site, request: Request) -> bytes:
+    """Records by their uuids, for references a peer could not resolve."""
+    name = request.get("resource")
+    uuids = [u for u in request.get("uuids").split(",") if u][:1000]
+    records = Exporter(site).chosen(name, uuids)
+    return document(site, records, attributes(site, [name], len(records)))
+
+
+def _plain(site: Site, request: Request, repository: Repository | None, task: Task) -> Response:
+    """One document with everything since msince, as a real Eden would answer."""
+    given = request.get("msince")
+    msince = given if MSINCE.match(given) else None
+    spool = cast(BinaryIO, tempfile.SpooledTemporaryFile(max_size=1 << 20))
+    masters = write_document(site, task, msince, spool)
+    spool.seek(0)
+    _log(site, repository, task.resource, masters)
+    return Response(content_type="text/xml", body=spool)
+
+
+def _log(site: Site, repository: Repository | None, resource: str, count: int) -> None:
+    log.write(site, repository.id if repository else None, resource, "pull", "incoming", "send", "success",
+              f"Data sent to peer ({count} records)")
+    site.db.commit()

@@ -1,0 +1,131 @@
+"""Answering a peer that pushes."""
+from __future__ import annotations
+
+import zlib
+from typing import BinaryIO, cast
+
+from ..engine import log, quarantine
+from ..engine.apply import Applier
+from ..engine.decide import METHODS, POLICIES, SWAPPED, Policies
+from ..engine.flatten import flatten
+from ..engine.outcome import Counts, Outcome
+from ..engine.pull import chunks
+from ..engine.repository import Repository, tasks
+from ..engine.site import Site
+from ..errors import DocumentTooLarge, DocumentTruncated, EmptyAnswer, NotPermitted, NotRegistered, PushNotAccepted, UnknownResource
+from ..s3xml.reader import Document, Limits
+from ..s3xml.schema import Schema
+from .request import Request, Response, message
+
+
+def answer(site: Site, request: Request, repository: Repository | None) -> Response:
+    """Take in what a peer sends; what prevents it is raised as SyncError, with nothing written."""
+    resource = request.get("resource")
+    if repository is None:
+        raise NotRegistered(hint="Ask the administrator of this site to register your repository with its UUID")
+    if not repository.accept_push:
+        raise PushNotAccepted(hint=f"The administrator of this site may check 'Accept Pushes' for the repository {repository.name}")
+    if not site.host.carries(resource):
+        raise UnknownResource(resource, hint="It is no table of this site, or one that may not be synchronised")
+    if not (site.host.can("create", resource) and site.host.can("update", resource)):
+        raise NotPermitted(f"create and update {resource}")
+    return _receive(site, request, repository, resource)
+
+
+def policies(site: Site, request: Request, repository: Repository, resource: str) -> tuple[Policies, int | None]:
+    """What holds for a push: this site's own task for the repository and resource, else what the pusher says, mirrored."""
+    own = tasks(site.db.dal, repository.id, resource)
+    if own:
+        return own[0].policies, own[0].id
+    listed = frozenset(request.get("strategy").split(",")) & frozenset(METHODS)
+    update, conflict = request.get("update_policy"), request.get("conflict_policy")
+    return Policies(listed or frozenset(METHODS), SWAPPED.get(update, update) if update in POLICIES else "NEWER",
+                    SWAPPED.get(conflict, conflict) if conflict in POLICIES else "NEWER"), None
+
+
+def _receive(site: Site, request: Request, repository: Repository, resource: str) -> Response:
+    allowed, task_id = policies(site, request, repository, resource)
+
+    def schema(name: str) -> Schema | None:
+        return site.table(name).schema if site.host.carries(name) else None
+
+    body = expanded(request, site.settings.max_page)
+    try:
+        document = Document(body, schema, Limits.of(site.settings), domain=site.host.domain)
+    except EmptyAnswer:
+        document = None
+    counts = Counts()
+    outcomes: list[Outcome] = []
+    applier = Applier(site, repository.id, repository.uuid, allowed, task_id)
+    own = bool(request.get("s3sync"))
+    records = flatten(site, document) if document is not None else iter(())
+    for group in chunks(records, site.settings.batch_size):
+        found = applier.apply(group[0].table, group)
+        by_uuid = {r.uuid: r for r in group}
+        if not own:                      # a plain Eden will not send it again: keep it here
+            quarantine.keep(site, repository.id, task_id, "pull",
+                            [(by_uuid.get(o.uuid), o) for o in found if o.result == "rejected"])
+        counts.add(found)
+        outcomes += found
+        site.db.commit()
+    return _said(site, repository, resource, counts, outcomes, own)
+
+
+def _said(site: Site, repository: Repository, resource: str, counts: Counts, outcomes: list[Outcome], own: bool) -> Response:
+    failed = counts.rejected > 0
+    text = "Data received from peer"
+    if failed:
+        text = f"{counts.rejected} of {counts.records} records rejected - invalid items ignored: {'; '.join(counts.errors)}"
+    parts = ", ".join(f"{getattr(counts, n)} {n}" for n in ("created", "updated", "deleted", "merged", "unchanged", "kept")
+                      if getattr(counts, n))
+    log.write(site, repository.id, resource, "push", "incoming", "receive", "warning" if failed or counts.waiting else "success",
+              f"{text} ({counts.records} records{': ' + parts if parts else ''})")
+    site.db.execute('UPDATE "sync_repository" SET "last_connected" = ? WHERE "id" = ?',
+                    [site.now().isoformat(" ")[:19], repository.id])
+    site.db.commit()
+    more: dict[str, object] = {"sender": site.host.site_uuid, "records": counts.records}
+    if own:
+        more["outcomes"] = [o.to_json() for o in outcomes]
+    return Response(body=message("success", 200, text, **more))
+
+
+def expanded(request: Request, limit: int) -> BinaryIO:
+    """The request body, gunzipped if it came compressed, never more than `limit` bytes of it."""
+    if request.body is None:
+        raise EmptyAnswer("the request has no body")
+    return cast(BinaryIO, _Capped(request.body, limit, request.encoding.lower() == "gzip"))
+
+
+class _Capped:
+    """A file that gunzips and counts while it is read."""
+
+    def __init__(self, source: BinaryIO, limit: int, gzip: bool) -> None:
+        self._source = source
+        self._left = limit
+        self._limit = limit
+        self._inflate = zlib.decompressobj(31) if gzip else None
+
+    def read(self, size: int = 65536) -> bytes:
+        """Up to `size` bytes."""
+        if self._inflate is None:
+            data = self._source.read(size)
+        else:
+            data = self._gunzip(size)
+        self._left -= len(data)
+        if self._left < 0:
+            raise DocumentTooLarge(f"more than {self._limit} bytes", hint="Send smaller batches")
+        return data
+
+    def _gunzip(self, size: int) -> bytes:
+        assert self._inflate is not None
+        while not self._inflate.eof:
+            block = self._inflate.unconsumed_tail or self._source.read(16384)
+            try:
+                data = self._inflate.decompress(block, size)
+            except zlib.error as error:
+                raise DocumentTruncated(f"the compressed body is broken: {error}") from error
+            if data:
+                return data
+            if not block:
+                raise DocumentTruncated("the compressed body ends before its end")
+        return b""
