@@ -55,12 +55,12 @@ class Vault:
         """The token to store for `text`; nothing stays nothing."""
         if not text:
             return ""
-        if not self.path.exists():
+        if not os.path.exists(self.path):
             self._make_key()
         token = self._seal(text)
         if token is None:
-            raise SecretError(f"{self.path} is no key", hint=f"Restore it from a backup. If there is none, remove it and: "
-                              f"{TYPE_AGAIN}")
+            raise SecretError(f"{self.path} is no key",
+                              hint=f"Restore it from a backup. If there is none, remove it and: {TYPE_AGAIN}")
         return PREFIX + token
 
     def decrypt(self, stored: str | None) -> str:
@@ -79,9 +79,9 @@ class Vault:
             raise SecretError("it was stored as a hash", hint=TYPE_AGAIN)
         if not self.is_encrypted(stored):
             return stored
-        if not self.path.exists():
-            raise SecretError(f"the key {self.path} is missing", hint=f"Restore it from a backup. If there is none: "
-                              f"{TYPE_AGAIN}")
+        if not os.path.exists(self.path):
+            raise SecretError(f"the key {self.path} is missing",
+                              hint=f"Restore it from a backup. If there is none: {TYPE_AGAIN}")
         text = self._open(stored[len(PREFIX):])
         if text is None:
             raise SecretError(f"the key {self.path} is not the one it was stored with",
@@ -97,7 +97,7 @@ class Vault:
         """What an administrator should know about the key file: empty if nothing."""
         try:
             mode = self.path.stat().st_mode
-        except FileNotFoundError:
+        except OSError:
             return ""
         if os.name == "posix" and mode & (stat.S_IRWXG | stat.S_IRWXO):
             return f"Other users of this machine can read {self.path}: chmod 600 {self.path}"
@@ -123,10 +123,7 @@ class Vault:
         # Read each time: another process may have restored or replaced the file since.
         key = b""
         for wait in (0.01, 0.1, 0.5, 0.0):
-            try:
-                key = self.path.read_bytes().strip()
-            except OSError as problem:
-                raise SecretError(f"{self.path}: {problem.strerror}", hint="The web server's user must own it") from None
+            key = self._read()
             if len(key) >= KEY_LENGTH:
                 break
             time.sleep(wait)        # a process on a file system without hard links is just writing it
@@ -134,6 +131,13 @@ class Vault:
         if warning:
             log.warning(warning)
         return key
+
+    def _read(self) -> bytes:
+        try:
+            return self.path.read_bytes().strip()
+        except OSError as problem:
+            reason = problem.strerror
+        raise SecretError(f"{self.path}: {reason}", hint="The web server's user must own it")
 
     def _make_key(self) -> None:
         """Make the key file, unless another process does so at the same moment."""
@@ -149,9 +153,11 @@ class Vault:
                 self._put(draft)
             finally:
                 os.unlink(draft)
+            return
         except OSError as problem:
-            raise SecretError(f"cannot make {self.path}: {problem.strerror}",
-                              hint="The web server's user must be allowed to write there") from None
+            reason = problem.strerror
+        raise SecretError(f"cannot make {self.path}: {reason}",
+                          hint="The web server's user must be allowed to write there")
 
     def _put(self, draft: str) -> None:
         try:

@@ -72,7 +72,8 @@ class Answer:
     def __enter__(self) -> Answer:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None,
+                 trace: TracebackType | None) -> None:
         self.close()
 
     def close(self) -> None:
@@ -89,7 +90,7 @@ class Answer:
         return date.replace(tzinfo=timezone.utc) if date.tzinfo is None else date.astimezone(timezone.utc)
 
     def open(self) -> BinaryIO:
-        """The body, expanded, from its beginning. It belongs to the answer: the same file each time, closed by `close`."""
+        """The body, expanded, from its beginning. The same file each time; it belongs to the answer."""
         self._body.seek(0)
         return cast(BinaryIO, self._body)
 
@@ -254,5 +255,5 @@ def _truncated(received: int, length: int | None, why: str = "the connection was
 
 
 def _too_large(limit: int) -> DocumentTooLarge:
-    return DocumentTooLarge(f"more than {limit} bytes", remote=True, hint="Raise the setting sync.max_document, or pull less "
-                            "at once with a filter")
+    return DocumentTooLarge(f"more than {limit} bytes", remote=True,
+                            hint="Raise the setting sync.max_document, or pull less at once with a filter")

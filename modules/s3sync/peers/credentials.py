@@ -27,7 +27,7 @@ class Credentials:
         return "<Credentials ***>" if self.given else "<Credentials none>"
 
     def check(self) -> None:
-        """Raise ConfigurationError if they cannot be sent. Not done at once: the password would be in that traceback."""
+        """Raise ConfigurationError if they cannot be sent. Not at once: that traceback would hold the password."""
         if ":" in self.username:
             raise ConfigurationError("a user name with a colon cannot be sent by HTTP Basic authentication")
 

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 
 import requests
 import urllib3
+from urllib3.util.ssl_match_hostname import CertificateError
 
 from ..errors import ConfigurationError, ConnectError, PeerRefused, PeerTimeout, ProxyError, SyncError, TlsError
 from .refusal import CHECK_URL, clean
@@ -22,12 +23,13 @@ __all__ = ["NETWORK", "explain"]
 #: What requests and below may raise for one exchange.
 NETWORK = (requests.RequestException, urllib3.exceptions.HTTPError, http.client.HTTPException, OSError, UnicodeError)
 
-TUNNEL = re.compile(r"Tunnel connection failed: (\d{3})")      # the only place where http.client tells the proxy's status
+TUNNEL = re.compile(r"Tunnel connection failed: (\d{3})")      # http.client tells the proxy's status nowhere else
 
 # OpenSSL's X509_V_ERR_* codes
 UNKNOWN_ISSUER = frozenset((2, 18, 19, 20, 21, 27))
 NOT_YET_VALID, EXPIRED = 9, 10
 WRONG_NAME = frozenset((62, 63, 64))
+OTHER_NAME = "Enter the URL with the host name that the certificate is made for"
 
 
 def explain(problem: BaseException, address: str, proxy: Proxy, sending: bool = False) -> SyncError:
@@ -50,6 +52,8 @@ def explain(problem: BaseException, address: str, proxy: Proxy, sending: bool = 
     certificate = find(ssl.SSLCertVerificationError)
     if isinstance(certificate, ssl.SSLCertVerificationError):
         return _certificate(certificate, address)
+    if find(CertificateError):                  # of urllib3 before 2.0, which compares the name itself
+        return TlsError(f"{address}: the certificate is made for another name", hint=OTHER_NAME)
     if find(requests.exceptions.ProxyError, urllib3.exceptions.ProxyError):
         return _proxy(chain, proxy)
     through = f"{address} through the proxy {proxy.url}" if proxy else address
@@ -66,8 +70,8 @@ def explain(problem: BaseException, address: str, proxy: Proxy, sending: bool = 
         return ConnectError(f"{through} closed the connection without an answer",
                             hint="It may refuse documents of this size before reading them" if sending else "")
     if find(http.client.HTTPException, urllib3.exceptions.InvalidHeader):
-        return PeerRefused(f"{through} does not answer in HTTP", hint="Check host and port in the repository's URL, and "
-                           "whether it begins with https://")
+        return PeerRefused(f"{through} does not answer in HTTP",
+                           hint="Check host and port in the repository's URL, and whether it begins with https://")
     if find(socket.gaierror):
         return ConnectError(f"the host name of {address} cannot be resolved", hint="Check the repository's URL, and "
                             "whether this machine is online")
@@ -89,7 +93,8 @@ def _chain(problem: BaseException) -> Iterator[BaseException]:
 
 def _reason(chain: list[BaseException]) -> str:
     """The operating system's words for it."""
-    return clean(next((link.strerror for link in chain if isinstance(link, OSError) and link.strerror), "no connection"))
+    words = (link.strerror for link in chain if isinstance(link, OSError) and link.strerror)
+    return clean(next(words, "no connection"))
 
 
 def _certificate(problem: ssl.SSLCertVerificationError, address: str) -> TlsError:
@@ -101,7 +106,7 @@ def _certificate(problem: ssl.SSLCertVerificationError, address: str) -> TlsErro
     elif problem.verify_code == NOT_YET_VALID:
         hint = "Check the clock of this machine"
     elif problem.verify_code in WRONG_NAME:
-        hint = "Enter the URL with the host name that the certificate is made for"
+        hint = OTHER_NAME
     else:
         hint = "The setting sync.ca_bundle names a private certificate authority, if the peer has one"
     return TlsError(f"{address}: {clean(problem.verify_message)}", hint=hint)
@@ -116,5 +121,5 @@ def _proxy(chain: list[BaseException], proxy: Proxy) -> ProxyError:
             error = ProxyError(f"{proxy.url} answered {status}", hint=hint)
             error.transient = status >= 500         # it could not reach the peer
             return error
-    return ProxyError(f"{proxy.url} cannot be reached ({_reason(chain)})", hint="Check the proxy in the settings and in the "
-                      "repository")
+    return ProxyError(f"{proxy.url} cannot be reached ({_reason(chain)})",
+                      hint="Check the proxy in the settings and in the repository")

@@ -37,9 +37,9 @@ CHECK_URL = "Check the repository's URL: it includes the application, for exampl
 
 # Codes that a peer may use about our request. Others (of a run, of a record) mean nothing outside their own site.
 CODES: dict[str, type[SyncError]] = {kind.code: kind for kind in (
-    AuthenticationFailed, NotPermitted, NotRegistered, errors.PushNotAccepted, UnknownResource, errors.UnknownRepository,
-    errors.BadFilter, errors.BadRequest, errors.DocumentError, errors.DocumentTruncated, DocumentTooLarge, PeerBusy,
-    PeerFailed,
+    AuthenticationFailed, NotPermitted, NotRegistered, errors.PushNotAccepted, UnknownResource,
+    errors.UnknownRepository, errors.BadFilter, errors.BadRequest, errors.DocumentError, errors.DocumentTruncated,
+    DocumentTooLarge, PeerBusy, PeerFailed,
 )}
 CODES[errors.AlreadyRunning.code] = PeerBusy
 
@@ -131,7 +131,7 @@ def from_answer(status: int, headers: Mapping[str, str], body: bytes, *, authent
 def _failure(status: int, said: str, ticket_id: str, wait: float | None) -> SyncError:
     detail = _detail(status, said)
     if status == 502:
-        return ConnectError(detail, hint="The server in front of the peer is running, the peer is not", retry_after=wait)
+        return ConnectError(detail, hint="The server in front of it is running, the peer is not", retry_after=wait)
     if status == 503:
         return PeerBusy(detail, retry_after=wait)
     if status == 504:
@@ -139,19 +139,19 @@ def _failure(status: int, said: str, ticket_id: str, wait: float | None) -> Sync
     if status in (501, 505):
         return PeerRefused(detail, hint=CHECK_URL)
     if ticket_id:
-        return PeerFailed(f"error ticket {ticket_id}", hint="The peer's administrator finds the cause under that ticket")
+        return PeerFailed(f"error ticket {ticket_id}",
+                          hint="The peer's administrator finds the cause under that ticket")
     return PeerFailed(detail, retry_after=wait)
 
 
 def _refusal(status: int, said: str, authenticated: bool, wait: float | None) -> SyncError:
     detail = _detail(status, said)
+    log_in = "Enter user name and password of an account at the peer in the repository"
     if status == 401:
-        return AuthenticationFailed(detail, hint="Check both in the repository" if authenticated else
-                                    "Enter user name and password of an account at the peer in the repository")
+        return AuthenticationFailed(detail, hint="Check both in the repository" if authenticated else log_in)
     if status == 403:
-        return NotPermitted(detail, remote=True, hint="At the peer, the user entered in the repository needs the right to "
-                            "use synchronization and these tables" if authenticated else
-                            "Enter user name and password of an account at the peer in the repository")
+        rights = "At the peer, the user of this repository may need the right to synchronize or to use this table"
+        return NotPermitted(detail, remote=True, hint=rights if authenticated else log_in)
     if status == 407:
         error = ProxyError(detail, hint="Check user name and password in the proxy's URL")
         error.transient = False
@@ -165,7 +165,8 @@ def _refusal(status: int, said: str, authenticated: bool, wait: float | None) ->
     if status in (409, 429):
         return PeerBusy(detail, retry_after=wait)
     if status == 413:
-        return DocumentTooLarge(detail, remote=True, hint="Lower the setting sync.batch_size, or let the peer accept more")
+        return DocumentTooLarge(detail, remote=True,
+                                hint="Lower the setting sync.batch_size, or let the peer accept more")
     if status == 415:
         return PeerRefused(detail, hint="The peer does not understand this format")
     return PeerRefused(detail)

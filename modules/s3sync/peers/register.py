@@ -74,6 +74,7 @@ def _sender(given: object, site_uuid: str) -> str:
                           hint="The peer's administrator finds the right one in its synchronization settings")
     own = UUID.fullmatch(site_uuid)
     if given == site_uuid or (own and own.group(1).lower() == found.group(1).lower()):
-        raise ConfigurationError("the repository's URL points to this very site", hint="Enter the URL of the other site. "
-                                 "If it is, that site is a copy of this one's database and needs a UUID of its own")
+        raise ConfigurationError("the repository's URL points to this very site",
+                                 hint="Enter the URL of the other site. If it is that already, its database is a copy "
+                                 "of this one and needs a UUID of its own")
     return str(given)

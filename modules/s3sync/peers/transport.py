@@ -1,7 +1,7 @@
 """Connections: proxies and certificates, as adapter of requests.
 
-Proxies are those of the configuration only. Environment variables (``http_proxy``, ``.netrc``) are not looked at: what a
-run does must not depend on the shell that started the worker.
+Proxies are those of the configuration only. Environment variables (``http_proxy``) and ``.netrc`` are not looked at: what
+a run does must not depend on the shell that started the worker.
 """
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import certifi
+import urllib3
 from requests.adapters import HTTPAdapter
 
 from ..errors import ConfigurationError
@@ -78,6 +79,8 @@ def ssl_context(ca_bundle: str, verify: bool) -> ssl.SSLContext:
     context = ssl.create_default_context()
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.load_verify_locations(certifi.where())
+    if urllib3.__version__.startswith("1."):
+        context.check_hostname = False      # that version compares names itself, and with this on fails for an IP
     if not verify:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
@@ -93,7 +96,7 @@ def ssl_context(ca_bundle: str, verify: bool) -> ssl.SSLContext:
 
 
 class Transport(HTTPAdapter):
-    """Connections with our certificates and our way to send a proxy's credentials (in UTF-8; requests takes Latin-1)."""
+    """Connections with our certificates, and a proxy's credentials in UTF-8 (requests would take Latin-1)."""
 
     def __init__(self, proxy: Proxy, context: ssl.SSLContext | None) -> None:
         self._proxy = proxy

@@ -21,6 +21,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 DAY = datetime.timedelta(days=1)
+USERNAME, PASSWORD = "ädmin@example.org", "Geheim/Wört:1@x"      #: of all clients of these tests
 
 
 def basic(username: str, password: str) -> str:
@@ -236,11 +237,13 @@ class Authority:
                    .serial_number(x509.random_serial_number()).not_valid_before(now + begin).not_valid_after(now + end)
                    .add_extension(x509.BasicConstraints(ca=host is None, path_length=None), critical=True)
                    .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
-                   .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key()), critical=False))
+                   .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key()),
+                                  critical=False))
         if host is None:
             builder = builder.add_extension(x509.KeyUsage(
-                digital_signature=True, key_cert_sign=True, crl_sign=True, content_commitment=False, key_encipherment=False,
-                data_encipherment=False, key_agreement=False, encipher_only=False, decipher_only=False), critical=True)
+                digital_signature=True, key_cert_sign=True, crl_sign=True, content_commitment=False,
+                key_encipherment=False, data_encipherment=False, key_agreement=False, encipher_only=False,
+                decipher_only=False), critical=True)
         else:
             name: x509.GeneralName
             try:

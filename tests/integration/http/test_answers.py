@@ -10,8 +10,7 @@ import zipfile
 from datetime import datetime, timezone
 
 import pytest
-from conftest import PASSWORD, USERNAME
-from loopback import Reply, basic
+from loopback import PASSWORD, USERNAME, Reply, basic
 
 from s3sync.errors import (
     ConfigurationError,
@@ -101,7 +100,8 @@ def test_large_answer_lies_on_disk_and_is_seekable(serve, connect):
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w") as archive:
         archive.writestr("a.xml", random.Random(1).randbytes(3 << 20))
-    with connect(serve(Reply(body=packed.getvalue())).url).get("/default/download/x.zip", accept="application/zip") as answer:
+    client = connect(serve(Reply(body=packed.getvalue())).url)
+    with client.get("/default/download/x.zip", accept="application/zip") as answer:
         with zipfile.ZipFile(answer.open()) as archive:
             assert len(archive.read("a.xml")) == 3 << 20
         answer.open()
@@ -122,7 +122,8 @@ def test_memory_is_flat(serve, connect):
 
 def test_gzip_bomb(serve, connect, refused):
     peer = serve(Reply(body=gzip.compress(b"<s3xml>" + b" " * (50 << 20)), headers=GZIP))
-    assert "sync.max_document" in refused(DocumentTooLarge, connect(peer.url, max_document=1 << 20, retries=3).get, PATH).hint
+    error = refused(DocumentTooLarge, connect(peer.url, max_document=1 << 20, retries=3).get, PATH)
+    assert "sync.max_document" in error.hint
     assert len(peer.seen) == 1
 
 

@@ -2,8 +2,7 @@
 from __future__ import annotations
 
 import pytest
-from conftest import PASSWORD
-from loopback import Reply
+from loopback import PASSWORD, Reply
 
 from s3sync.errors import ConfigurationError, ConnectError, ProxyError, TlsError
 
@@ -78,7 +77,8 @@ def test_proxies_of_the_environment_are_not_used(serve, serve_proxy, connect, mo
     assert proxy.seen == [] and len(peer.seen) == 1
 
 
-@pytest.mark.parametrize("proxy", ["socks5://host:1080", "http://", "http://host:port", "http://u:p/w@host:3128", "http://[::1"])
+@pytest.mark.parametrize("proxy", ["socks5://host:1080", "http://", "http://host:port", "http://u:p/w@host:3128",
+                                   "http://[::1"])
 def test_not_understood(connect, refused, proxy):
     error = refused(ConfigurationError, connect, "http://host/eden", proxy=proxy, secrets=("p/w", "w@"))
     assert "proxy" in error.message and "http://user:password@host:port" in error.hint

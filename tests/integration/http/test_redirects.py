@@ -49,8 +49,8 @@ def test_post_is_never_redirected(serve, connect, refused, status):
     peer = serve(to("https://relief.example.org/eden/sync/sync.xml?resource=a_b", status))
     error = refused(RedirectRefused, connect(peer.url, retries=3).post, PATH, [("resource", "a_b")], b"<x/>",
                     content_type="text/xml", idempotent=True)
-    assert error.message == ("The peer redirects to another address: https://relief.example.org/eden. If this is the peer, "
-                             "enter this URL in the repository")
+    assert error.message == ("The peer redirects to another address: https://relief.example.org/eden. "
+                             "If this is the peer, enter this URL in the repository")
     assert len(peer.seen) == 1
 
 
@@ -69,5 +69,6 @@ def test_circles_and_nonsense(serve, connect, refused):
 
 
 def test_body_of_a_redirect_is_not_read(serve, connect):
-    peer = serve(Reply(302, b"x", {"Location": "/eden/other.xml"}, length=1 << 40, cut=1, stall=30), Reply(body=b"<x/>"))
+    endless = Reply(302, b"x", {"Location": "/eden/other.xml"}, length=1 << 40, cut=1, stall=30)
+    peer = serve(endless, Reply(body=b"<x/>"))
     assert connect(peer.url).get(PATH).open().read() == b"<x/>"

@@ -38,7 +38,8 @@ def test_without_sender(serve, connect, more):
         True, "Registration successful", "")
 
 
-@pytest.mark.parametrize("sender", ["x", "urn:uuid:", "urn:uuid:x", 7, [THEIRS], THEIRS + "\n", THEIRS[:-1], "x" + THEIRS])
+@pytest.mark.parametrize("sender", ["x", "urn:uuid:", "urn:uuid:x", 7, [THEIRS], THEIRS + "\n", THEIRS[:-1],
+                                    "x" + THEIRS])
 def test_sender_is_no_uuid(serve, connect, refused, sender):
     peer = serve(answer("success", "Registration successful", sender=sender))
     assert "no UUID" in refused(PeerRefused, register, connect(peer.url), OWN, "x").message

@@ -6,7 +6,7 @@ import warnings
 import pytest
 from loopback import DAY, Authority, Reply
 
-from s3sync.errors import ConfigurationError, TlsError
+from s3sync.errors import ConfigurationError, DocumentTruncated, TlsError
 from s3sync.peers.transport import ssl_context
 
 PATH = "/sync/sync.xml"
@@ -70,6 +70,5 @@ def test_bundle_that_is_none(connect, refused, tmp_path, content):
 
 
 def test_cut_over_tls(serve, connect, refused, authority):
-    from s3sync.errors import DocumentTruncated
     peer = serve(Reply(body=b"<s3xml/>" * 100, cut=50), context=authority.context())
     refused(DocumentTruncated, connect(peer.url, ca_bundle=str(authority.bundle)).get, PATH)
