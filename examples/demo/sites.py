@@ -332,3 +332,17 @@ class Site:
         if not self.log.exists():
             return ""
         return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])
+
+
+def main() -> int:
+    """`sites.py stop ROOT…`: stop what was left running in these web2py roots."""
+    if len(sys.argv) < 2 or sys.argv[1] != "stop":
+        print(main.__doc__, file=sys.stderr)
+        return 2
+    for root in sys.argv[2:]:
+        Site(Path(root), 0).stop()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

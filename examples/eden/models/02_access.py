@@ -19,7 +19,6 @@ def entry(label, controller, function="index"):
     return (label, active, URL(controller, function), [])
 
 
-response.title = deployment_settings.base.system_name
 response.menu = [entry(T("Home"), "default")]
 if auth.user:
     response.menu += [
