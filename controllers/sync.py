@@ -19,7 +19,9 @@ def config():
 
 def repository():
     """Repositories with their resources, schedule, log and manual synchronization; registration by peers."""
-    if request.args(0) in ("register", "register.json"):
+    if (request.args(0) or "").split(".")[0] == "register":
+        # web2py looks for the extension at the function's name, peers give it at the end
+        request.extension = request.args(0).partition(".")[2] or request.extension
         return s3sync_app.rest_register(request, response)
     return repositories.page(s3sync_app)
 

@@ -40,7 +40,7 @@ class Page:
     def _guard(self) -> None:
         if not self.auth.is_logged_in():
             self.auth.requires_login()(lambda: None)()      # redirects to the application's login page and back
-        if not is_administrator(self.auth):
+        if not is_administrator(self.app):
             self.refuse(403, self.T("Only administrators can see and change the synchronization of this site."))
         if self.request.extension != "html":
             self.not_found()
