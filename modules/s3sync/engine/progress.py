@@ -89,6 +89,8 @@ class Step:
 
     def finish(self, status: str, message: str) -> None:
         """The end of it, in the caller's transaction."""
+        if status in ("success", "warning"):
+            self.total = self.counts.records
         self._write(status=status, message=message, finished_on=self.run._now())
 
     def _write(self, **columns: object) -> None:

@@ -49,6 +49,7 @@ class Puller:
         self._pages()
         self._dependencies()
         self._again()
+        self.step.counts.waiting = waiting.count(self.site, self.repository_id)      # some may have got theirs meanwhile
 
     def _pages(self) -> None:
         site, limit = self.site, self.site.settings.batch_size

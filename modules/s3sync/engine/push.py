@@ -62,6 +62,7 @@ class Pusher:
         self.exporter = Exporter(site)
         self._asked: set[tuple[str, str]] = set()
         self._missing: list[tuple[str, str]] = []
+        self._waiting: dict[tuple[str, str], set[tuple[str, str]]] = {}     # record -> what it still waits for
 
     def run(self) -> None:
         """Push all changes, then what they refer to and the peer has not, then what failed before."""
@@ -80,6 +81,7 @@ class Pusher:
                 self._table(pool, name, since[name], condition)
             self._dependencies(pool)
             self._again(pool)
+        self.step.counts.waiting = len(self._waiting)
 
     def _table(self, pool: ThreadPoolExecutor, name: str, since: int, condition: str) -> None:
         page: Page | None = self._page(name, since, condition)
@@ -114,6 +116,9 @@ class Pusher:
         for table in {r.table for r in records}:
             quarantine.release(site, self.repository_id, "push", table,
                                [o.uuid for o in outcomes if o.table == table and o.result != "rejected"])
+        here = {(o.table, o.uuid) for o in outcomes if o.result != "rejected"}
+        self._waiting = {key: rest for key, missing in self._waiting.items() if (rest := missing - here)}
+        self._waiting.update({(o.table, o.uuid): set(o.missing) for o in outcomes if o.missing})
         self._missing += [m for o in outcomes for m in o.missing]
         cursors.save(site, self.repository_uuid, self.task.id, "push", self.scope,
                      {name: site.index.cursor(name, seq) for name, seq in positions.items()})

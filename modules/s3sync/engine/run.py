@@ -14,9 +14,15 @@ from .lease import Lease, own_name
 from .peer import Peer, Task
 from .progress import Run, Step
 from .pull import Puller
+from .pull_plain import PlainPuller
 from .push import Pusher
+from .push_plain import PlainPusher
 from .repository import Repository, load, tasks
 from .site import Site
+
+#: who does the work, by direction and whether the peer is of our kind
+WORK: dict[tuple[str, bool], type[Puller] | type[Pusher] | type[PlainPusher]] = {
+    ("pull", True): Puller, ("pull", False): PlainPuller, ("push", True): Pusher, ("push", False): PlainPusher}
 
 #: worst last
 ORDER = ("success", "warning", "error", "fatal")
@@ -103,7 +109,8 @@ class Runner:
     def _step(self, repository: Repository, peer: Peer, task: Task, step: Step) -> tuple[str, SyncError | None]:
         """One task in one direction; its result, and the error that ended it early."""
         site = self.site
-        work = (Puller if step.direction == "pull" else Pusher)(site, peer, repository.id, repository.uuid, task, step)
+        kind = WORK[step.direction, peer.own]
+        work = kind(site, peer, repository.id, repository.uuid, task, step)
         action = "import" if step.direction == "pull" else "send"
         try:
             step.start()

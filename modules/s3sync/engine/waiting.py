@@ -56,3 +56,8 @@ def wanted(site: Site, repository_id: int, limit: int, after: int = 0) -> list[t
         'SELECT MIN("id"), "target_table", "target_uuid" FROM "sync_waiting" WHERE "repository_id" = ? '
         f'GROUP BY "target_table", "target_uuid" HAVING MIN("id") > ? ORDER BY MIN("id") LIMIT {int(limit)}',
         [repository_id, after])]
+
+
+def count(site: Site, repository_id: int) -> int:
+    """Records from this repository that still wait for a reference."""
+    return len(site.db.rows('SELECT DISTINCT "tablename", "record_uuid" FROM "sync_waiting" WHERE "repository_id" = ?', [repository_id]))

@@ -215,6 +215,10 @@ class Index:
                            'WHERE "tablename" = ?', [name])[0]
         return _datetime(row[0]), _datetime(row[1]), row[2], _datetime(row[3])
 
+    def known(self, name: str) -> bool:
+        """Has every row of this table been looked at once?"""
+        return self.db.value('SELECT "scanned_on" FROM "sync_clock" WHERE "tablename" = ?', [name]) is not None
+
     def sweep_due(self, name: str, interval: int) -> bool:
         """Is it time to compare all rows with the index? Also after the clock was set back."""
         rows = self.db.rows('SELECT "swept_on", "scanned_on" FROM "sync_clock" WHERE "tablename" = ?', [name])

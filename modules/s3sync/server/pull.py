@@ -63,6 +63,9 @@ def _page(site: Site, request: Request, repository: Repository, task: Task) -> b
     for name, condition in tables:
         since = site.index.position(name, str(given.get(name, "")))
         done = name in scanned or exporter.refresh(name, limit)
+        while not done and patience > 0 and site.index.known(name):      # only a few rows: the others are known already
+            done = exporter.refresh(name, limit)
+            patience -= 1
         if first:      # while a first scan goes on, all rows are expected
             total += exporter.remaining(name, since, repository.uuid, condition) if done else exporter.count(name, condition)
         complete = False

@@ -1,0 +1,106 @@
+"""What this site and a plain Eden last agreed on, record by record: the memory that Eden itself does not have.
+
+A plain Eden says nothing of versions. A record that looks as it did when last seen is no news; one that does not is an edit on top
+of what was agreed, counted under a name that only this site uses for that Eden (two of our sites may see the same Eden
+differently).
+"""
+from __future__ import annotations
+
+from typing import Iterable, NamedTuple, Sequence
+
+from ..index.digest import deletion_digest, digest
+from ..index.vector import dump, parse, site_key
+from ..s3xml.record import Record
+from .outcome import Outcome
+from .site import Site
+
+
+class Agreed(NamedTuple):
+    """`local` is the digest of our row then (None: we differ), `remote` of its record, `vector` what it has seen."""
+
+    local: str | None
+    remote: str
+    vector: str
+
+
+def remote_digest(record: Record) -> str:
+    """Digest of a record as it came over the wire."""
+    return deletion_digest(record.replaced_by) if record.deleted else digest(record.values)
+
+
+class Agreement:
+    """The agreement with one plain Eden."""
+
+    def __init__(self, site: Site, repository_id: int, repository_uuid: str) -> None:
+        self.site = site
+        self.repository_id = repository_id
+        self.proxy = site_key(f"{site.host.site_uuid}/{repository_uuid or repository_id}")
+
+    def known(self, table: str, uuids: Iterable[str]) -> dict[str, Agreed]:
+        """What was agreed on these records."""
+        return {row[0]: Agreed(row[1], row[2], row[3] or "") for row in self.site.db.rows_in(
+            'SELECT "record_uuid", "local_digest", "remote_digest", "vector" FROM "sync_agreed" WHERE "repository_id" = ? '
+            'AND "tablename" = ? AND "record_uuid" IN ({})', uuids, [self.repository_id, table])}
+
+    def news(self, table: str, records: Sequence[Record]) -> tuple[list[Record], int]:
+        """Records that are not as they were when last seen, with a version vector each; and how many are.
+
+        In the caller's transaction, in which they must be applied and `settle`d.
+        """
+        site = self.site
+        readable = [r for r in records if r.uuid and not r.error]
+        known = self.known(table, [str(r.uuid) for r in readable])
+        changed = [r for r in readable if str(r.uuid) not in known or known[str(r.uuid)].remote != remote_digest(r)]
+        site.index.lock(table)
+        table_map = site.table(table)
+        rows = table_map.by_uuid([str(r.uuid) for r in changed], lock=True)
+        site.index.canonical(table_map, list(rows.values()))
+        versions = site.index.look(table_map, list(rows.values()))
+        versions.update(site.index.versions(table, [str(r.uuid) for r in changed if r.uuid not in rows]))
+        news = []
+        for record in changed:
+            uuid = str(record.uuid)
+            row, mine = rows.get(uuid), versions.get(uuid)
+            if row is not None and mine is not None and self._same(record, row):
+                record.vector = mine.vector
+            else:
+                vector = parse(known[uuid].vector) if uuid in known else {}
+                there = parse(mine.vector).get(self.proxy, 0) if mine else 0
+                vector[self.proxy] = max(vector.get(self.proxy, 0), there) + 1
+                record.vector = dump(vector)
+            news.append(record)
+        return [*news, *(r for r in records if r.error or not r.uuid)], len(readable) - len(changed)
+
+    @staticmethod
+    def _same(record: Record, row: object) -> bool:
+        if record.deleted or row.deleted:  # type: ignore[attr-defined]
+            return record.deleted and row.deleted  # type: ignore[attr-defined]
+        values = row.values  # type: ignore[attr-defined]
+        return all(values.get(name, value) == value for name, value in record.values.items())
+
+    def settle(self, table: str, records: Sequence[Record], outcomes: Sequence[Outcome]) -> None:
+        """Remember what the peer has, after its records were applied. What was rejected stays news."""
+        fate = {o.uuid: o for o in outcomes}
+        taken = [r for r in records if r.uuid and not r.error and fate[r.uuid].result != "rejected"]
+        versions = self.site.index.versions(table, [str(r.uuid) for r in taken])
+        rows = []
+        for record in taken:
+            outcome, version = fate[str(record.uuid)], versions.get(str(record.uuid))
+            agreed = outcome.result in ("created", "updated", "deleted", "merged") or (
+                outcome.result == "unchanged" and not outcome.reason)
+            rows.append((self.repository_id, table, record.uuid, version.digest if agreed and version else None,
+                         remote_digest(record), version.vector if agreed and version else record.vector))
+        self.site.db.upsert("sync_agreed", ("repository_id", "tablename", "record_uuid"),
+                            ("local_digest", "remote_digest", "vector"), rows)
+
+    def differing(self, table: str, condition: str, after: int, limit: int) -> list[tuple[int, str]]:
+        """(sequence number, uuid) of records of this site that the peer has not, or not as they are here."""
+        join = f'LEFT JOIN "{table}" ON "{table}"."uuid" = "sync_version"."record_uuid" ' if condition else ""
+        where = f""" AND ("{table}"."id" IS NULL OR "sync_version"."digest" LIKE 'deleted%' OR ({condition}))""" if condition else ""
+        return [(row[0], row[1]) for row in self.site.db.rows(
+            f'SELECT "sync_version"."seq", "sync_version"."record_uuid" FROM "sync_version" {join}LEFT JOIN "sync_agreed" ON '
+            '"sync_agreed"."repository_id" = ? AND "sync_agreed"."tablename" = "sync_version"."tablename" AND '
+            '"sync_agreed"."record_uuid" = "sync_version"."record_uuid" WHERE "sync_version"."tablename" = ? '
+            'AND "sync_version"."seq" > ? AND ("sync_agreed"."local_digest" IS NULL OR '
+            f'"sync_agreed"."local_digest" <> "sync_version"."digest"){where} ORDER BY "sync_version"."seq" LIMIT {int(limit)}',
+            [self.repository_id, table, after])]

@@ -1,0 +1,122 @@
+"""Changed records to a plain Eden: read first what would be overwritten, then send what still differs."""
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+from io import BytesIO
+
+from ..s3xml.record import Record
+from ..s3xml.writer import DocumentWriter
+from . import quarantine
+from .agree import Agreement
+from .apply import Applier
+from .export import Exporter
+from .flatten import flatten
+from .outcome import Outcome
+from .peer import Peer, Task
+from .plain import PlainWriter
+from .progress import Step
+from .pull import chunks
+from .scope import scope
+from .site import Site
+
+#: records named in the URL of one read
+READ = 40
+
+STAMP = "%Y-%m-%dT%H:%M:%S"
+
+
+class PlainPusher:
+    """Pushes one task to a plain Eden.
+
+    It cannot be told which version we saw: what is edited there between our read and our write is overwritten.
+    """
+
+    def __init__(self, site: Site, peer: Peer, repository_id: int, repository_uuid: str, task: Task, step: Step) -> None:
+        self.site = site
+        self.peer = peer
+        self.repository_id = repository_id
+        self.task = task
+        self.step = step
+        self.exporter = Exporter(site)
+        self.agreement = Agreement(site, repository_id, repository_uuid)
+        self.applier = Applier(site, repository_id, repository_uuid, task.policies, task.id)
+        self._stamps: dict[tuple[str, str], str] = {}       # modified_on at the peer
+
+    def run(self) -> None:
+        """Push all changes."""
+        site = self.site
+        tables = scope(site, self.task)
+        for name, _ in tables:
+            while not self.exporter.refresh(name, site.settings.batch_size):
+                self.step.run.beat()
+        for name, condition in tables:
+            after = 0
+            while True:
+                found = self.agreement.differing(name, condition, after, READ)
+                site.db.commit()
+                if not found:
+                    break
+                after = found[-1][0]
+                self._group(name, [uuid for _, uuid in found])
+
+    def _group(self, name: str, uuids: list[str]) -> None:
+        """Send those of these records that still differ after a look at the peer."""
+        site = self.site
+        self._read(name, uuids)
+        known = self.agreement.known(name, uuids)
+        versions = site.index.versions(name, uuids)
+        left = [u for u in uuids if u in versions and (u not in known or known[u].local != versions[u].digest)]
+        records = [r for r in self.exporter.chosen(name, left)
+                   if not (r.deleted and str(r.uuid) not in known)]         # it never had what is deleted here
+        outcomes: list[Outcome] = []
+        if records:
+            # Components go as resources of their own: nested in their master Eden would ignore those deleted.
+            receipt = self.peer.push(replace(self.task, resource=name), self._document(records, name))
+            self.step.bytes += receipt.bytes
+            refused = {(o.table, o.uuid): o for o in receipt.outcomes or ()}
+            outcomes = [refused.get((name, str(r.uuid))) or Outcome(name, str(r.uuid), self._fate(r, known)) for r in records]
+            by_uuid = {r.uuid: r for r in records}
+            quarantine.keep(site, self.repository_id, self.task.id, "push",
+                            [(by_uuid[o.uuid], o) for o in outcomes if o.result == "rejected"])
+            quarantine.release(site, self.repository_id, "push", name, [o.uuid for o in outcomes if o.result != "rejected"])
+        self.step.batch(outcomes)
+        site.db.commit()
+
+    @staticmethod
+    def _fate(record: Record, known: object) -> str:
+        """What a plain Eden will have done; it is agreed only when a later read shows it."""
+        if record.deleted:
+            return "deleted"
+        return "updated" if str(record.uuid) in known else "created"  # type: ignore[operator]
+
+    def _read(self, name: str, uuids: list[str]) -> None:
+        """Take as news what the peer has of these records."""
+        batch = self.peer.fetch(name, uuids)
+        self.step.bytes += batch.bytes
+        try:
+            for group in chunks((r for r in flatten(self.site, batch.records) if r.table == name), self.site.settings.batch_size):
+                for record in group:
+                    if record.uuid and record.modified_on:
+                        self._stamps[name, record.uuid] = record.modified_on
+                news, _ = self.agreement.news(name, group)
+                self.agreement.settle(name, news, self.applier.apply(name, news))
+                self.site.db.commit()
+        finally:
+            batch.close()
+
+    def _document(self, records: list[Record], name: str) -> bytes:
+        """The records and what they refer to."""
+        for record in records:
+            there = self._stamps.get((name, str(record.uuid)))
+            if there and (record.modified_on or "") <= there:       # ours has won: its NEWER must see it that way
+                record.modified_on = (datetime.strptime(there, STAMP) + timedelta(seconds=1)).strftime(STAMP)
+        target = BytesIO()
+        root = {"success": "true", "results": str(len(records))}
+        if self.site.host.domain:
+            root["domain"] = self.site.host.domain
+        with DocumentWriter(target, root) as document:
+            writer = PlainWriter(self.site, document)
+            writer.write(records)
+            writer.dependencies(self.exporter, self.site.settings.batch_size)
+        return target.getvalue()
