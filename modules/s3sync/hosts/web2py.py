@@ -6,7 +6,6 @@ from typing import Any, Callable, Iterable, Mapping
 from ..database import Database
 from ..errors import UnknownResource
 from .base import Component, Hooks, Host
-from .query import to_query
 from .table import TableMap, schema_of
 
 #: Tables that never travel, whatever a task says: users and secrets, our own book-keeping, the scheduler's
@@ -102,6 +101,7 @@ class Web2pyHost(Host):
     def condition(self, tablename: str, filters: Iterable[str]) -> str:
         if tablename not in self.dal.tables:
             raise UnknownResource(tablename)
+        from .query import to_query
         conditions = [str(to_query(self.dal, tablename, text, self.components)) for text in filters if text.strip()]
         return " AND ".join(f"({c})" for c in conditions)
 
