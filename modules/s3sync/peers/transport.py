@@ -1,6 +1,6 @@
 """Connections: proxies and certificates, as adapter of requests.
 
-Proxies are those of the configuration only. Environment variables (``http_proxy``) and ``.netrc`` are not looked at: what
+Proxies are those of the configuration only. The environment (``http_proxy``) and ``.netrc`` are not looked at: what
 a run does must not depend on the shell that started the worker.
 """
 from __future__ import annotations

@@ -41,7 +41,7 @@ def test_codes_are_those_of_our_answers():
     """Whatever class our server answers with comes back as the same class."""
     for name in ("AuthenticationFailed", "NotPermitted", "NotRegistered", "PushNotAccepted", "UnknownResource",
                  "UnknownRepository", "BadFilter", "BadRequest", "DocumentError", "DocumentTruncated",
-                 "DocumentTooLarge"):
+                 "DocumentTooLarge", "EmptyAnswer"):
         sent = getattr(errors, name)("the detail")
         back = refusal.from_json({"code": sent.code, "message": sent.message}, sent.status)
         assert type(back) is type(sent) and back.remote and back.detail == "the detail"
