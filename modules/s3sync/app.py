@@ -10,7 +10,7 @@ from .engine.peer import Peer
 from .engine.repository import Repository, by_uuid, load
 from .engine.run import Runner
 from .engine.site import Site
-from .errors import AuthenticationFailed, BadRequest, NotPermitted, SyncError, UnknownRepository
+from .errors import BadRequest, NotAuthenticated, NotPermitted, SyncError, UnknownRepository
 from .hosts.web2py import Web2pyHost
 from .peers.connect import client_of, connect
 from .peers.register import register
@@ -188,7 +188,7 @@ class App:
         if not auth.is_logged_in():
             auth.basic()
         if not auth.is_logged_in():
-            raise AuthenticationFailed("Authentication Required")
+            raise NotAuthenticated(hint="Send user name and password of a user with the role for synchronization")
         if not self.host.member(self.settings.page_role):
             raise NotPermitted("Insufficient Privileges", hint=f"The user needs the role {self.settings.page_role}")
 

@@ -10,7 +10,7 @@ import inspect
 
 __all__ = [
     "SyncError", "ConfigurationError", "ConnectError", "PeerTimeout", "TlsError", "ProxyError", "RedirectRefused",
-    "AuthenticationFailed", "NotPermitted", "NotRegistered", "PushNotAccepted", "UnknownResource", "UnknownRepository",
+    "AuthenticationFailed", "NotAuthenticated", "NotPermitted", "NotRegistered", "PushNotAccepted", "UnknownResource", "UnknownRepository",
     "BadFilter", "BadRequest", "DocumentError", "DocumentTruncated", "DocumentTooLarge", "EmptyAnswer", "PeerRefused",
     "PeerFailed", "PeerBusy", "Interrupted", "AlreadyRunning", "LeaseLost", "RecordError", "SecretError", "InstallError",
 ]
@@ -91,6 +91,12 @@ class AuthenticationFailed(SyncError):
     """The peer refused user name or password"""
     code = "authentication"
     remote = True
+    status = 401
+
+
+class NotAuthenticated(SyncError):
+    """Authentication required"""
+    code = "authentication-required"
     status = 401
 
 

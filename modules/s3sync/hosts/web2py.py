@@ -101,8 +101,11 @@ class Web2pyHost(Host):
     def condition(self, tablename: str, filters: Iterable[str]) -> str:
         if tablename not in self.dal.tables:
             raise UnknownResource(tablename)
+        given = [text for text in filters if text.strip()]
+        if not given:
+            return ""
         from .query import to_query
-        conditions = [str(to_query(self.dal, tablename, text, self.components)) for text in filters if text.strip()]
+        conditions = [str(to_query(self.dal, tablename, text, self.components)) for text in given]
         return " AND ".join(f"({c})" for c in conditions)
 
     # --- people -----------------------------------------------------------------------------------------------

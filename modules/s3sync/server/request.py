@@ -57,9 +57,9 @@ class Response:
     headers: dict[str, str] = field(default_factory=dict)
 
 
-def message(status: str, code: int, text: str, **more: object) -> bytes:
+def message(status: str, statuscode: int, text: str, **more: object) -> bytes:
     """Eden's JSON message (S3XML §10.8)."""
-    return json.dumps({"status": status, "statuscode": str(code), "message": text, **more}).encode("ascii")
+    return json.dumps({"status": status, "statuscode": str(statuscode), "message": text, **more}).encode("ascii")
 
 
 def failure(error: SyncError) -> Response:
