@@ -11,13 +11,14 @@ from lxml import etree
 from ..errors import DocumentError, DocumentTooLarge, DocumentTruncated, EmptyAnswer
 from .record import Record, Tuid, Upload
 from .schema import Field, Schema
-from .values import TEXT_TYPES, Decoder, check, clean, decode_datetime, decode_uuids, decoder, shown
+from .values import TEXT_TYPES, Decoder, check, decode_datetime, decode_uuids, decoder, shown
 
-CHUNK = 1 << 16        #: bytes read at once
+CHUNK = 1 << 15        #: bytes read at once
 HEAD = 1 << 16         #: bytes within which the root element must have begun
 
-#: Attributes of <resource> that are taken as they are, named as in Record
-_AS_THEY_ARE = ("tuid", "created_by", "modified_by", "owned_by_user", "owned_by_group", "alias")
+#: Attributes of <resource> that are attributes of Record, under the same name
+_USUAL = frozenset(("uuid", "tuid", "alias", "mci", "created_on", "created_by", "modified_on", "modified_by",
+                    "owned_by_user", "owned_by_group"))
 
 
 @dataclass(frozen=True)
@@ -103,8 +104,7 @@ class Document:
         self._head = self._open()
 
     def __iter__(self) -> Iterator[Record]:
-        # Only the ends of resources are of interest; "start" is needed for the root, which must be known to be kept short.
-        parser = _parser(("start", "end"), ("s3xml", "resource"))
+        parser = _parser(("end",), ("resource",))
         root: Any = None
         pending = 0        # bytes since a record of the top level ended
         position = 0
@@ -119,10 +119,11 @@ class Document:
             except etree.XMLSyntaxError as error:
                 broken = error
             pending += len(chunk)
-            for event, element in parser.read_events():
-                if root is None:
-                    root = element
-                elif event == "end" and element.getparent() is root and element is not root:
+            for _event, element in parser.read_events():
+                parent = element.getparent()
+                if root is None and parent.getparent() is None:
+                    root = parent
+                if parent is root:
                     pending = 0
                     position += 1
                     record = self._record(element, position, 2)
@@ -134,7 +135,7 @@ class Document:
                 raise DocumentTooLarge(f"record {position + 1} has more than {self.limits.max_record} bytes")
             if root is not None:
                 # The last child may still be growing, all before it are done with.
-                element = None
+                element = parent = None
                 del root[:-1]
             chunk = self.source.read(CHUNK)
         try:
@@ -204,8 +205,8 @@ class Document:
         self.records += 1
         if self.records > self.limits.max_records:
             raise DocumentTooLarge(f"more than {self.limits.max_records} records")
-        attributes = dict(element.items())
-        name = attributes.get("name", "")
+        state: dict[str, Any] = dict(element.items())
+        name = state.pop("name", "")
         try:
             table = self._tables[name]
         except KeyError:
@@ -214,130 +215,141 @@ class Document:
             self.skipped.update(each.get("name", "") for each in element.iter("resource"))
             return None
 
+        # The attributes of the element are those of the record, by and large: they become its state.
         record = Record.__new__(Record)
-        record.__dict__ = state = {"table": table.name, "position": position, "values": table.nothing.copy()}
+        record.__dict__ = state
         errors: list[str] = []
+        self._attributes(state, errors)
+        state["table"] = table.name
+        state["position"] = position
+        state["values"] = {}
         if depth > self.limits.max_depth:
             errors.append(f"nested deeper than {self.limits.max_depth} elements")
+        elif "deleted" in state and "uuid" in state:
+            for child in element.iterchildren("resource"):
+                self._child(child, state, depth)
         else:
-            self._attributes(attributes, state, errors)
-            if not ("deleted" in state and "uuid" in state):
-                self._data(element, table, state, errors)
-                self._references(element, table, state, errors, position, depth)
-            self._children(element, state, position, depth)
+            if table.nothing:
+                state["values"] = table.nothing.copy()
+                for name in state.get("withheld", ()):
+                    state["values"].pop(name, None)
+            self._contents(element, table, state, errors, depth)
         if errors:
             state["error"] = "; ".join(errors)
-        if errors or _any_error(record):
+        if errors or ("children" in state or "inline" in state) and _any_error(record):
             state["xml"] = etree.tostring(element, encoding="unicode", with_tail=False)
         return record
 
-    def _attributes(self, attributes: dict[str, str], state: dict[str, Any], errors: list[str]) -> None:
-        get = attributes.get
-        uuid = get("uuid")
-        if uuid:
-            if self._prefix:
-                uuid = self._own(uuid)
-            if len(uuid) > 128:
-                errors.append("uuid: longer than 128 characters")
-            state["uuid"] = uuid
-        for name in _AS_THEY_ARE:
-            if name in attributes:
-                state[name] = attributes[name]
-        for name in ("created_on", "modified_on"):
-            text = get(name)
-            if text:
-                try:
-                    state[name] = decode_datetime(text)
-                except ValueError as error:
-                    errors.append(f"{name}: {error}")
+    def _attributes(self, state: dict[str, Any], errors: list[str]) -> None:
+        """Make the state of a record from the attributes of its element."""
+        state.pop("url", None)
+        if not _USUAL.issuperset(state):
+            self._unusual_attributes(state)
+        get = state.get
+        uuid = get("uuid", "")
+        if self._prefix and uuid:
+            state["uuid"] = uuid = self._own(uuid)
+        if len(uuid) > 128:
+            errors.append("uuid: longer than 128 characters")
+        created_on, modified_on = get("created_on"), get("modified_on")
+        name = "created_on"
+        try:
+            if created_on is not None:
+                state["created_on"] = decode_datetime(created_on) if created_on else None
+            name = "modified_on"
+            if modified_on is not None and modified_on == created_on:      # most records were never modified
+                state["modified_on"] = state["created_on"]
+            elif modified_on is not None:
+                state["modified_on"] = decode_datetime(modified_on) if modified_on else None
+        except ValueError as error:
+            errors.append(f"{name}: {error}")
+            state["created_on"] = state["modified_on"] = None
         mci = get("mci")
-        if mci == "1":
-            state["mci"] = 1
-        elif mci is not None:
-            if mci.isascii() and mci.isdigit() and len(mci) < 10:
+        if mci is not None:
+            if len(mci) < 10 and mci.isascii() and mci.isdigit():
                 state["mci"] = int(mci)
             else:
                 errors.append(f"mci: {shown(mci)} is no number")
+                del state["mci"]
+
+    def _unusual_attributes(self, state: dict[str, Any]) -> None:
+        """Take what only some records have, and drop what means nothing here."""
+        given = {name: state.pop(name) for name in set(state).difference(_USUAL)}
+        get = given.get
         vector = get("v")
         if vector is not None:
             state["vector"] = vector
         withheld = get("withheld")
         if withheld:
             state["withheld"] = tuple(withheld.split())
-            for name in state["withheld"]:
-                state["values"].pop(name, None)
-        deleted = get("deleted")
-        if deleted is not None and deleted.lower() == "true":
+        if get("deleted", "").lower() == "true":
             state["deleted"] = True
-            state["values"] = {}
             replaced_by = get("replaced_by")
             if replaced_by:
                 state["replaced_by"] = self._own(replaced_by)
-        approved = get("approved")
-        if approved is not None and approved.lower() == "false":
+        if get("approved", "").lower() == "false":
             state["approved"] = False
 
-    def _data(self, element: Any, table: _Table, state: dict[str, Any], errors: list[str]) -> None:
+    def _contents(self, element: Any, table: _Table, state: dict[str, Any], errors: list[str], depth: int) -> None:
+        """Read what stands in the element of a record. One loop, no calls: here most of the time goes."""
         values = state["values"]
         decoders, texts, longest = table.decoders, table.texts, self.limits.max_text
-        for child in element.iterchildren("data"):
-            get = child.get
-            name = get("field")
-            decode = decoders.get(name)
-            if decode is None:
-                if name in table.uploads:
-                    filename, url = get("filename"), get("url")
-                    if filename or url:
-                        values[name] = Upload(clean(filename or ""), url or "")
-                continue
-            text = get("value")
-            if text is None:
-                text = child.text
-                if name in texts:
-                    if text is None:
-                        values[name] = ""
-                    elif len(text) > longest:
-                        errors.append(f"{name}: longer than {longest} characters")
-                    else:
+        for child in element[:]:
+            tag = child.tag
+            if tag == "data":
+                name = child.get("field")
+                if name not in decoders:
+                    if name in table.uploads:
+                        filename, url = child.get("filename"), child.get("url")
+                        if filename or url:
+                            values[name] = Upload(filename or "", url or "")
+                    continue
+                text = child.get("value")
+                if text is None:
+                    text = child.text
+                    if text is not None and name in texts and len(text) <= longest:
                         values[name] = text
+                        continue
+                if not text:
+                    if name in texts:
+                        values[name] = ""
+                    continue      # for other types Eden takes it as nothing said
+                if len(text) > longest:
+                    errors.append(f"{name}: longer than {longest} characters")
                     continue
-            if not text:
-                if name in texts:
-                    values[name] = ""
-                continue      # Eden: nothing said
-            if len(text) > longest:
-                errors.append(f"{name}: longer than {longest} characters")
-                continue
-            try:
-                values[name] = decode(text)
-            except ValueError as error:
-                errors.append(f"{name}: {error}")
-
-    def _references(self, element: Any, table: _Table, state: dict[str, Any], errors: list[str], position: int,
-                    depth: int) -> None:
-        values, references = state["values"], table.references
-        for child in element.iterchildren("reference"):
-            get = child.get
-            field = references.get(get("field"))
-            if field is None:
-                continue
-            uuid = get("uuid")
-            many = field.type == "list:reference"
-            if uuid and not many and uuid[0] != "[" and uuid != "None":
-                values[field.name] = self._own(uuid) if self._prefix else uuid
-            else:
                 try:
-                    self._unusual(field, uuid, get("tuid"), values)
+                    values[name] = decoders[name](text)
                 except ValueError as error:
-                    errors.append(f"{field.name}: {error}")
-                    continue
-            resource = get("resource")
-            if resource and resource != field.target:
-                state.setdefault("instances", {})[field.name] = resource
-            if len(child):
-                self._inline(child, field, state, position, depth)
+                    errors.append(f"{name}: {error}")
+            elif tag == "reference":
+                field = table.references.get(child.get("field"))
+                if field is not None:
+                    self._reference(child, field, state, errors, depth)
+            elif tag == "resource":
+                self._child(child, state, depth)
 
-    def _unusual(self, field: Field, uuid: str | None, tuid: str | None, values: dict[str, Any]) -> None:
+    def _child(self, element: Any, state: dict[str, Any], depth: int) -> None:
+        record = self._record(element, state["position"], depth + 1)
+        if record is not None:
+            state.setdefault("children", []).append(record)
+
+    def _reference(self, element: Any, field: Field, state: dict[str, Any], errors: list[str], depth: int) -> None:
+        uuid = element.get("uuid")
+        if uuid and field.type == "reference" and uuid[0] != "[" and uuid != "None":
+            state["values"][field.name] = self._own(uuid) if self._prefix else uuid
+        else:
+            try:
+                self._unusual_reference(field, uuid, element.get("tuid"), state["values"])
+            except ValueError as error:
+                errors.append(f"{field.name}: {error}")
+                return
+        resource = element.get("resource")
+        if resource != field.target and resource:
+            state.setdefault("instances", {})[field.name] = resource
+        if len(element):
+            self._inline(element, field, state, depth)
+
+    def _unusual_reference(self, field: Field, uuid: str | None, tuid: str | None, values: dict[str, Any]) -> None:
         """Set a reference that is not one plain uuid: a list, or by tuid."""
         # Eden writes uuid="None" for targets in tables without uuid.
         text = tuid if uuid is None or uuid == "None" else uuid
@@ -352,12 +364,12 @@ class Document:
         elif targets:
             values[field.name] = targets[0]
 
-    def _inline(self, element: Any, field: Field, state: dict[str, Any], position: int, depth: int) -> None:
+    def _inline(self, element: Any, field: Field, state: dict[str, Any], depth: int) -> None:
         """Records described inside a <reference>: by Eden the first one only, or all for a list."""
         many = field.type == "list:reference"
         named = field.name in state["values"] and state["values"][field.name] is not None
         for child in element.iterchildren("resource"):
-            record = self._record(child, position, depth + 2)
+            record = self._record(child, state["position"], depth + 2)
             if record is None:
                 continue
             state.setdefault("inline", []).append((field.name, record))
@@ -370,12 +382,6 @@ class Document:
                     state["values"][field.name] = target
             if not many:
                 break
-
-    def _children(self, element: Any, state: dict[str, Any], position: int, depth: int) -> None:
-        for child in element.iterchildren("resource"):
-            record = self._record(child, position, depth + 1)
-            if record is not None:
-                state.setdefault("children", []).append(record)
 
 
 def _any_error(record: Record) -> bool:

@@ -156,30 +156,34 @@ def decode_boolean(text: str) -> bool | None:
 
 
 def decode_datetime(text: str) -> str | None:
-    if len(text) == 19 and text[10] == "T" and text[4] == text[7] == "-" and text[13] == text[16] == ":":
-        datetime.fromisoformat(text)
-        return text
+    try:
+        if len(text) == 19 and datetime.fromisoformat(text).isoformat() == text:
+            return text
+    except ValueError:
+        pass      # some other form, or none: said below
     found = _MOMENT(text)
     if found is not None:
-        text = f"{found[1]}T{found[2]}"
-        datetime.fromisoformat(text)
-        return text
+        return datetime.fromisoformat(f"{found[1]}T{found[2]}").isoformat()
     moment = _moment(text)
     return moment and moment.isoformat()
 
 
 def decode_date(text: str) -> str | None:
-    if len(text) == 10 and text[4] == text[7] == "-":
-        date.fromisoformat(text)
-        return text
+    try:
+        if date.fromisoformat(text).isoformat() == text:
+            return text
+    except ValueError:
+        pass
     moment = _moment(text)
     return moment and moment.date().isoformat()
 
 
 def decode_time(text: str) -> str | None:
-    if len(text) == 8 and text[2] == text[5] == ":":
-        time.fromisoformat(text)
-        return text
+    try:
+        if len(text) == 8 and time.fromisoformat(text).isoformat() == text:
+            return text
+    except ValueError:
+        pass
     moment = _moment(text)
     return moment and moment.time().isoformat()
 
