@@ -6,7 +6,6 @@ import os
 from typing import Any, Callable, Mapping
 
 from .engine import log
-from .engine.peer import Peer
 from .engine.repository import Repository, by_uuid, load
 from .engine.run import Runner
 from .engine.site import Site
@@ -124,7 +123,8 @@ class App:
                     self.db(self.db.sync_repository.id == repository.id).update(uuid=done.sender)
         except SyncError as error:
             ok, text, remote = False, error.message, error.remote
-        log.write(site, repository.id, None, "push", "outgoing", "request registration", "success" if ok else "error", text, remote)
+        log.write(site, repository.id, None, "push", "outgoing", "request registration", "success" if ok else "error",
+                  text, remote)
         self.db.commit()
         return ok, text
 

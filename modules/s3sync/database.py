@@ -106,7 +106,7 @@ class Database:
         head = self._adapt(f'INSERT INTO "{table}" ({names}) VALUES ')
         marks = "(" + ", ".join(["?" if self.dialect == "sqlite" else "%s"] * len(columns)) + ")"
         if self.dialect == "postgres":
-            from psycopg2.extras import execute_values    # an extra: only where the application uses PostgreSQL
+            from psycopg2.extras import execute_values  # an extra: only where the application uses PostgreSQL
             execute_values(self._cursor, head + "%s", rows, template=marks, page_size=500)
         else:
             self._cursor.executemany(head + marks, rows)

@@ -1,8 +1,8 @@
 """What this site and a plain Eden last agreed on, record by record: the memory that Eden itself does not have.
 
-A plain Eden says nothing of versions. A record that looks as it did when last seen is no news; one that does not is an edit on top
-of what was agreed, counted under a name that only this site uses for that Eden (two of our sites may see the same Eden
-differently).
+A plain Eden says nothing of versions. A record that looks as it did when last seen is no news; one that does not is an
+edit on top of what was agreed, counted under a name that only this site uses for that Eden (two of our sites may see the
+same Eden differently).
 """
 from __future__ import annotations
 
@@ -96,7 +96,9 @@ class Agreement:
     def differing(self, table: str, condition: str, after: int, limit: int) -> list[tuple[int, str]]:
         """(sequence number, uuid) of records of this site that the peer has not, or not as they are here."""
         join = f'LEFT JOIN "{table}" ON "{table}"."uuid" = "sync_version"."record_uuid" ' if condition else ""
-        where = f""" AND ("{table}"."id" IS NULL OR "sync_version"."digest" LIKE 'deleted%' OR ({condition}))""" if condition else ""
+        where = ""
+        if condition:
+            where = f""" AND ("{table}"."id" IS NULL OR "sync_version"."digest" LIKE 'deleted%' OR ({condition}))"""
         return [(row[0], row[1]) for row in self.site.db.rows(
             f'SELECT "sync_version"."seq", "sync_version"."record_uuid" FROM "sync_version" {join}LEFT JOIN "sync_agreed" ON '
             '"sync_agreed"."repository_id" = ? AND "sync_agreed"."tablename" = "sync_version"."tablename" AND '

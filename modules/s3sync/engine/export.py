@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Iterator, Sequence
+from typing import Iterable, Iterator, Sequence
 
 from ..hosts.base import Component
 from ..hosts.table import StoredRow, TableMap
@@ -129,9 +129,10 @@ class Exporter:
 
     # --- rows to records --------------------------------------------------------------------------------------
 
-    def _people(self, rows: object) -> tuple[dict[int, str], dict[int, str]]:
-        ids, groups = set(), set()
-        for row in rows:  # type: ignore[attr-defined]
+    def _people(self, rows: Iterable[StoredRow]) -> tuple[dict[int, str], dict[int, str]]:
+        ids: set[int] = set()
+        groups: set[int] = set()
+        for row in rows:
             ids.update(i for i in (row.created_by, row.modified_by, row.owned_by_user) if i)
             if row.owned_by_group:
                 groups.add(row.owned_by_group)
@@ -180,7 +181,8 @@ class Exporter:
     def _parts(self, name: str, components: bool) -> list[Component]:
         return [c for c in self.site.host.components(name) if self.site.host.carries(c.table)] if components else []
 
-    def since(self, name: str, msince: str | None, condition: str, components: bool, batch: int) -> Iterator[list[Record]]:
+    def since(self, name: str, msince: str | None, condition: str, components: bool,
+              batch: int) -> Iterator[list[Record]]:
         """Records modified at or after `msince` ("YYYY-MM-DDTHH:MM:SS"; None: all), components nested, in batches.
 
         A master whose component changed is among them (a real Eden would forget it).

@@ -37,7 +37,7 @@ class Outcome:
         return found
 
     @classmethod
-    def from_json(cls, found: Any) -> "Outcome | None":
+    def from_json(cls, found: Any) -> Outcome | None:
         """An outcome from a peer's answer; None if it is none."""
         if not isinstance(found, dict) or found.get("result") not in RESULTS:
             return None

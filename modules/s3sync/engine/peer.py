@@ -7,9 +7,9 @@ from datetime import datetime
 from typing import Callable, Iterator, Sequence
 from urllib.parse import parse_qsl
 
+from ..s3xml.record import Record
 from .decide import Policies
 from .outcome import Outcome
-from ..s3xml.record import Record
 
 
 @dataclass(frozen=True)
@@ -105,5 +105,6 @@ class Peer(abc.ABC):
     def push(self, task: Task, body: bytes) -> Receipt:
         """Send a document."""
 
+    @abc.abstractmethod
     def close(self) -> None:
         """Close connections."""

@@ -9,6 +9,9 @@ from .outcome import Counts, Outcome
 from .site import Site
 
 
+INTERRUPTED = "Its process ended before it did; the next run went on from where it was"
+
+
 class Run:
     """A row of sync_run."""
 
@@ -16,10 +19,10 @@ class Run:
         self.site = site
         self.lease = lease
         now = site.now()
-        for row in site.db.rows('SELECT "id" FROM "sync_run" WHERE "repository_id" = ? AND "status" = ?', [repository_id, "running"]):
-            site.db.execute('UPDATE "sync_run" SET "status" = ?, "phase" = ?, "finished_on" = "heartbeat_on", "message" = ? '
-                            'WHERE "id" = ?', ["interrupted", "finished", "Its process ended before it did; the next run went on "
-                                               "from where it was", row[0]])
+        for row in site.db.rows('SELECT "id" FROM "sync_run" WHERE "repository_id" = ? AND "status" = ?',
+                                [repository_id, "running"]):
+            site.db.execute('UPDATE "sync_run" SET "status" = ?, "phase" = ?, "finished_on" = "heartbeat_on", '
+                            '"message" = ? WHERE "id" = ?', ["interrupted", "finished", INTERRUPTED, row[0]])
             site.db.execute('UPDATE "sync_run_task" SET "status" = ? WHERE "run_id" = ? AND "status" = ?',
                             ["interrupted", row[0], "running"])
         self.id = int(site.db.dal.sync_run.insert(
@@ -68,7 +71,8 @@ class Step:
         self.total: int | None = None
         self.direction = direction
         self._began = time.monotonic()
-        self.id = int(run.site.db.dal.sync_run_task.insert(run_id=run.id, task_id=task_id, resource_name=resource, direction=direction))
+        self.id = int(run.site.db.dal.sync_run_task.insert(
+            run_id=run.id, task_id=task_id, resource_name=resource, direction=direction))
         run.site.db.commit()
 
     def start(self) -> None:

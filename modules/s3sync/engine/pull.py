@@ -5,11 +5,11 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as NotYet
 from typing import Callable, Iterable, Iterator, TypeVar
 
-from .peer import Batch, Peer, Task
 from ..s3xml.record import Record
 from . import cursors, quarantine, waiting
 from .apply import Applier
 from .outcome import Outcome
+from .peer import Batch, Peer, Task
 from .progress import Step
 from .scope import scope_digest
 from .site import Site
@@ -17,7 +17,7 @@ from .site import Site
 T = TypeVar("T")
 
 
-def wait(future: "Future[T]", beat: Callable[[], None]) -> T:
+def wait(future: Future[T], beat: Callable[[], None]) -> T:
     """The result of what another thread does, with signs of life meanwhile."""
     while True:
         try:

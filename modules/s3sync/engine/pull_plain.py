@@ -35,10 +35,11 @@ class PlainPuller(Puller):
         site.db.commit()
         reached, swept = kept.get(task.resource), kept.get("")
         now = site.now()
-        sweep = not reached or not swept or datetime.strptime(swept, STAMP) + timedelta(seconds=site.settings.sweep_interval) <= now
+        interval, overlap = timedelta(seconds=site.settings.sweep_interval), timedelta(seconds=site.settings.overlap)
+        sweep = not reached or not swept or datetime.strptime(swept, STAMP) + interval <= now
         since = {}
         if not sweep:
-            since = {task.resource: (datetime.strptime(str(reached), STAMP) - timedelta(seconds=site.settings.overlap)).strftime(STAMP)}
+            since = {task.resource: (datetime.strptime(str(reached), STAMP) - overlap).strftime(STAMP)}
         with ThreadPoolExecutor(1) as pool:
             batch = wait(pool.submit(self.peer.pull, task, since, 0, None), self.step.run.beat)
         try:

@@ -7,12 +7,12 @@ from io import BytesIO
 from typing import Sequence
 
 from ..errors import PeerRefused
-from .peer import Peer, Receipt, Task
 from ..s3xml.record import Record
 from ..s3xml.writer import DocumentWriter, Encoder
 from . import cursors, quarantine
 from .export import Exporter, Page
 from .outcome import Outcome
+from .peer import Peer, Receipt, Task
 from .progress import Step
 from .pull import wait
 from .scope import scope, scope_digest
@@ -96,13 +96,13 @@ class Pusher:
         self.site.db.commit()
         return page
 
-    def _send(self, pool: ThreadPoolExecutor, records: Sequence[Record]) -> "Future[Receipt] | None":
+    def _send(self, pool: ThreadPoolExecutor, records: Sequence[Record]) -> Future[Receipt] | None:
         if not records:
             return None
         body = document(self.site, records)
         return pool.submit(self.peer.push, self.task, body)
 
-    def _finish(self, request: "Future[Receipt] | None", records: Sequence[Record], positions: dict[str, int]) -> None:
+    def _finish(self, request: Future[Receipt] | None, records: Sequence[Record], positions: dict[str, int]) -> None:
         """Take note of what became of the records; only then the position moves."""
         site = self.site
         outcomes: list[Outcome] = []
@@ -129,7 +129,8 @@ class Pusher:
         told = {(o.table, o.uuid): o for o in receipt.outcomes or ()}
         silent = [r for r in records if (r.table, r.uuid) not in told]
         if silent:
-            raise PeerRefused(f"the peer does not say what became of {len(silent)} records, {silent[0].table} {silent[0].uuid} first")
+            raise PeerRefused(f"the peer does not say what became of {len(silent)} records, "
+                              f"{silent[0].table} {silent[0].uuid} first")
         return [told[r.table, str(r.uuid)] for r in records]
 
     def _dependencies(self, pool: ThreadPoolExecutor) -> None:

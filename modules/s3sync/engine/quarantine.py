@@ -28,7 +28,8 @@ def source(site: Site, record: Record) -> str:
     return target.getvalue().decode("utf-8")
 
 
-def keep(site: Site, repository_id: int, task_id: int | None, direction: str, rejected: Sequence[tuple[Record | None, Outcome]]) -> None:
+def keep(site: Site, repository_id: int, task_id: int | None, direction: str,
+         rejected: Sequence[tuple[Record | None, Outcome]]) -> None:
     """Store rejected records, or note one more failed attempt."""
     if not rejected:
         return

@@ -11,6 +11,7 @@ from typing import Callable
 from ..errors import AlreadyRunning, ConfigurationError, ConnectError, Interrupted, LeaseLost, SyncError
 from . import log
 from .lease import Lease, own_name
+from .outcome import RESULTS
 from .peer import Peer, Task
 from .progress import Run, Step
 from .pull import Puller
@@ -70,8 +71,8 @@ class Runner:
             peer = self._open(repository)
         except SyncError as error:
             site.rollback()
-            log.write(site, repository.id, None, "login" if error.remote else "none", "outgoing" if error.remote else "none",
-                      "login" if error.remote else "connect", "fatal", error.message, error.remote)
+            mode, transmission, action = ("login", "outgoing", "login") if error.remote else ("none", "none", "connect")
+            log.write(site, repository.id, None, mode, transmission, action, "fatal", error.message, error.remote)
             run.finish("error", error.message, error.code)
             return "fatal"
         try:
@@ -84,14 +85,12 @@ class Runner:
                 results.append("warning")
             steps = [(task, Step(run, task.id, task.resource, direction)) for task, direction in plan]
             for task, step in steps:
-                result, error = self._step(repository, peer, task, step)
+                result, failure = self._step(repository, peer, task, step)
                 results.append(result)
-                if error is not None:
-                    message, code = error.message, error.code
-                if isinstance(error, (LeaseLost, Interrupted)):
-                    break
-                if isinstance(error, ConnectError):
-                    break                             # the others would only wait for the same time-out
+                if failure is not None:
+                    message, code = failure.message, failure.code
+                if isinstance(failure, (LeaseLost, Interrupted, ConnectError)):
+                    break                             # after ConnectError the others would only wait for the same time-out
             site.db.execute('UPDATE "sync_repository" SET "last_connected" = ? WHERE "id" = ?',
                             [site.now().isoformat(" ")[:19], repository.id])
         finally:
@@ -103,7 +102,8 @@ class Runner:
 
     def _open(self, repository: Repository) -> Peer:
         if not repository.url:
-            raise ConfigurationError("No URL set for repository", hint=f"Enter the URL of {repository.name} in its configuration")
+            raise ConfigurationError("No URL set for repository",
+                                     hint=f"Enter the URL of {repository.name} in its configuration")
         return self.connect(repository, self.site)
 
     def _step(self, repository: Repository, peer: Peer, task: Task, step: Step) -> tuple[str, SyncError | None]:
@@ -131,8 +131,9 @@ class Runner:
         result = "error" if failure.transient else "fatal"
         done = f" ({step.counts.records} records were done before)" if step.counts.records else ""
         step.finish("error", failure.message + done)
-        log.write(site, repository.id, task.resource, step.direction, "outgoing", "fetch" if action == "import" else action, result,
-                  failure.message + done, failure.remote)
+        action = "fetch" if action == "import" else action
+        log.write(site, repository.id, task.resource, step.direction, "outgoing", action, result, failure.message + done,
+                  failure.remote)
         site.db.commit()
         return result, failure
 
@@ -150,8 +151,7 @@ def summary(step: Step) -> tuple[str, str]:
     pull = step.direction == "pull"
     if not counts.records:
         return "success", "No data to import (already up-to-date)" if pull else "No data to send (already up-to-date)"
-    parts = [f"{getattr(counts, name)} {name}" for name in ("created", "updated", "deleted", "merged", "unchanged", "kept", "rejected")
-             if getattr(counts, name)]
+    parts = [f"{getattr(counts, name)} {name}" for name in RESULTS if getattr(counts, name)]
     if counts.waiting:
         parts.append(f"{counts.waiting} waiting for a reference")
     if counts.conflicts:

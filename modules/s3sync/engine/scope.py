@@ -19,7 +19,8 @@ def scope(site: Site, task: Task) -> list[tuple[str, str]]:
         for parent in conditions:
             for part in site.host.components(parent):
                 if part.table == name and conditions[parent] and not found_as_master(name, task):
-                    inner = f'"{name}"."{part.fkey}" IN (SELECT "{parent}"."{part.pkey}" FROM "{parent}" WHERE {conditions[parent]})'
+                    inner = (f'"{name}"."{part.fkey}" IN (SELECT "{parent}"."{part.pkey}" FROM "{parent}" '
+                             f'WHERE {conditions[parent]})')
                     condition = f"({condition}) AND {inner}" if condition else inner
         conditions[name] = condition
         found.append((name, condition))

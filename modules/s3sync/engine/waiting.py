@@ -60,4 +60,5 @@ def wanted(site: Site, repository_id: int, limit: int, after: int = 0) -> list[t
 
 def count(site: Site, repository_id: int) -> int:
     """Records from this repository that still wait for a reference."""
-    return len(site.db.rows('SELECT DISTINCT "tablename", "record_uuid" FROM "sync_waiting" WHERE "repository_id" = ?', [repository_id]))
+    return len(site.db.rows('SELECT DISTINCT "tablename", "record_uuid" FROM "sync_waiting" WHERE "repository_id" = ?',
+                            [repository_id]))

@@ -152,7 +152,8 @@ class Writer:
         rows = []
         for record, row in pairs:
             assert row is not None
-            rows.append((*self._changed(record, row, meta), *live.values(), *self._driver(self.values[str(record.uuid)], names), row.id))
+            values = self._driver(self.values[str(record.uuid)], names)
+            rows.append((*self._changed(record, row, meta), *live.values(), *values, row.id))
         self.site.db.update(table.name, [*meta, *live, *names], rows)
 
     def _driver(self, values: dict[str, Any], names: list[str]) -> list[Any]:

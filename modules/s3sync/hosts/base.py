@@ -47,13 +47,13 @@ class Host(abc.ABC):
     domain : host name for the root element of documents
     """
 
-    db: "Database"
+    db: Database
     site_uuid: str
     base_url: str = ""
     domain: str = ""
 
     @abc.abstractmethod
-    def table(self, tablename: str) -> "TableMap":
+    def table(self, tablename: str) -> TableMap:
         """Rows of a table in canonical form; raises UnknownResource if there is none or it may never travel."""
 
     @abc.abstractmethod

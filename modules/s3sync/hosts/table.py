@@ -106,7 +106,8 @@ class TableMap:
                                 uuids)
         return {row.uuid: row for row in self.decode(found)}
 
-    def select(self, where: str, args: Sequence[Any] = (), order: str = "id", limit: int | None = None) -> list[StoredRow]:
+    def select(self, where: str, args: Sequence[Any] = (), order: str = "id",
+               limit: int | None = None) -> list[StoredRow]:
         """Rows matching an SQL condition, in order of a column."""
         tail = f" LIMIT {int(limit)}" if limit is not None else ""
         return self.decode(self.db.rows(
@@ -157,9 +158,9 @@ class TableMap:
         if kind == "datetime":
             return datetime.strptime(value, "%Y-%m-%dT%H:%M:%S")
         if kind == "date":
-            return date(*map(int, value.split("-")))
+            return date.fromisoformat(value)
         if kind == "time":
-            return time(*map(int, value.split(":")))
+            return time.fromisoformat(value)
         if kind == "decimal":
             return Decimal(value)
         if kind == "json":

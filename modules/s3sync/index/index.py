@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import secrets
 from datetime import datetime, timedelta, timezone
-from typing import Callable, Iterable, Mapping, NamedTuple, Sequence
+from typing import Any, Callable, Iterable, Mapping, NamedTuple, Sequence
 
 from ..database import Database
 from ..hosts.references import References
@@ -185,10 +185,11 @@ class Index:
         now = self.now()
         started = started or now
         column = f'"{name}"'
-        where, args, order = f'{column}."id" > ?', [position or 0], f'{column}."id"'
+        where, order = f'{column}."id" > ?', f'{column}."id"'
+        args: list[Any] = [position or 0]
         recent = scanned is not None and "modified_on" in table.meta
-        if recent:
-            since = min(scanned, now) - self.overlap  # type: ignore[type-var]
+        if scanned is not None and recent:
+            since = min(scanned, now) - self.overlap
             stamp = f'{column}."modified_on"'
             order = f'{stamp}, {column}."id"'
             if position_on:
@@ -200,9 +201,8 @@ class Index:
             f'SELECT {table.columns} FROM "{name}" WHERE {where} ORDER BY {order} LIMIT {int(limit)}', args))
         self.look(table, self.canonical(table, rows))
         done = len(rows) < limit
-        if done:
-            state = [_sql(started), None, None, None]
-        else:
+        state: list[Any] = [_sql(started), None, None, None]
+        if not done:
             state = [_sql(scanned), _sql(started), rows[-1].id, _sql_time(rows[-1].modified_on) if recent else None]
         self.db.execute('UPDATE "sync_clock" SET "scanned_on" = ?, "started_on" = ?, "position" = ?, "position_on" = ? '
                         'WHERE "tablename" = ?', [*state, name])

@@ -5,10 +5,10 @@ import json
 from typing import Callable, Sequence
 
 from ..engine.outcome import Outcome
+from ..engine.peer import Batch, Peer, Receipt, Task
 from ..errors import DocumentError, PeerRefused
 from ..s3xml.reader import Document, Limits
 from ..s3xml.schema import Schema
-from ..engine.peer import Batch, Peer, Receipt, Task
 from .http import HttpClient
 
 PATH = "/sync/sync.xml"

@@ -12,7 +12,15 @@ from ..engine.outcome import Counts, Outcome
 from ..engine.pull import chunks
 from ..engine.repository import Repository, tasks
 from ..engine.site import Site
-from ..errors import DocumentTooLarge, DocumentTruncated, EmptyAnswer, NotPermitted, NotRegistered, PushNotAccepted, UnknownResource
+from ..errors import (
+    DocumentTooLarge,
+    DocumentTruncated,
+    EmptyAnswer,
+    NotPermitted,
+    NotRegistered,
+    PushNotAccepted,
+    UnknownResource,
+)
 from ..s3xml.reader import Document, Limits
 from ..s3xml.schema import Schema
 from .request import Request, Response, message
@@ -24,7 +32,7 @@ def answer(site: Site, request: Request, repository: Repository | None) -> Respo
     if repository is None:
         raise NotRegistered(hint="Ask the administrator of this site to register your repository with its UUID")
     if not repository.accept_push:
-        raise PushNotAccepted(hint=f"The administrator of this site may check 'Accept Pushes' for the repository {repository.name}")
+        raise PushNotAccepted(hint=f"The administrator of this site may check 'Accept Pushes' for {repository.name}")
     if not site.host.carries(resource):
         raise UnknownResource(resource, hint="It is no table of this site, or one that may not be synchronised")
     if not (site.host.can("create", resource) and site.host.can("update", resource)):
