@@ -11,12 +11,13 @@
 What a Site can do is in examples/demo/sites.py: url, appdir, database, start, stop, start_worker, stop_worker(signal),
 sql, shell, configure, errors, tail. The administrator is ``sites.ADMIN``.
 
-Where web2py-gluon is not installed (the run under the newest pyDAL and Python), tests below tests/integration and
-tests/acceptance and tests that use one of these fixtures are not collected.
+Where web2py-gluon is not installed (the run under the newest pyDAL and Python), test files that import gluon, `sites`
+or a part of s3sync that needs gluon, and tests that use one of these fixtures are not collected: the other run has them.
 """
 from __future__ import annotations
 
 import importlib.util
+import re
 import shutil
 import sys
 from pathlib import Path
@@ -32,11 +33,18 @@ from sites import Site, free_port  # noqa: E402
 HAS_WEB2PY = importlib.util.find_spec("gluon") is not None
 FIXTURES = {"site_factory", "two_sites", "fresh_sites", "site"}
 
-collect_ignore = [] if HAS_WEB2PY else ["acceptance", "integration"]
+NEEDS_WEB2PY = re.compile(r"^\s*(from|import) (gluon|sites|s3sync\.(admin|app|scheduler))\b", re.M)
+
+
+def pytest_ignore_collect(collection_path: Path) -> bool | None:
+    """Without web2py leave out files that cannot be imported."""
+    if not HAS_WEB2PY and collection_path.suffix == ".py" and collection_path.name.startswith("test_"):
+        return bool(NEEDS_WEB2PY.search(collection_path.read_text(encoding="utf-8"))) or None
+    return None
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Without web2py leave out what needs it: `make test` runs these in the environment that has it."""
+    """Without web2py leave out tests with a real site."""
     if not HAS_WEB2PY:
         items[:] = [item for item in items if not FIXTURES & set(getattr(item, "fixturenames", ()))]
 

@@ -39,8 +39,8 @@ class Demo:
         self.console = console
         self.smallest = smallest
         local, remote = ports
-        self.local = Site(folder / "local", local, "Field office Beira", "field office")
-        self.remote = Site(folder / "remote", remote, "Headquarters", "headquarters")
+        self.local = Site(folder / "local", local, "Field office Beira", "the local site")
+        self.remote = Site(folder / "remote", remote, "Headquarters", "the remote site")
         self.repository_id = 0
         self.figures: Figures = {"ok": False}
 
@@ -96,10 +96,9 @@ class Demo:
     def change(self) -> int:
         """People at both sites go on working; returns how many records they touched."""
         total = 0
-        for site in (self.remote, self.local):
-            done = site.shell(HERE / "at_changes.py", site.role)
-            for what, count in done:
-                self.console.print(f"    {site.role}: {what} ({count})", highlight=False)
+        for site, name in ((self.remote, REMOTE), (self.local, LOCAL)):
+            for what, count in site.shell(HERE / "at_changes.py", name):
+                self.console.print(f"    {name}: {what} ({count})", highlight=False)
                 total += count
         return total
 

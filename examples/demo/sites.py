@@ -36,13 +36,13 @@ ADMIN = ("admin@example.com", "testing")
 
 SHELL = """
 import json as _json
-with open({arguments!r}) as _source:
+with open({arguments!r}, encoding="utf-8") as _source:
     arguments = _json.load(_source)
 answer = None
-with open({script!r}) as _source:
+with open({script!r}, encoding="utf-8") as _source:
     exec(compile(_source.read(), {script!r}, "exec"))
 db.commit()
-with open({answer!r}, "w") as _target:
+with open({answer!r}, "w", encoding="utf-8") as _target:
     _json.dump(answer, _target, default=str)
 """
 
@@ -310,7 +310,7 @@ class Site:
         """
         with tempfile.TemporaryDirectory(prefix="s3sync-") as folder:
             source, answer, values, runner = (Path(folder) / name for name in ("script", "answer", "values", "run.py"))
-            source.write_text(script if isinstance(script, str) else script.read_text())
+            source.write_text(script if isinstance(script, str) else script.read_text(encoding="utf-8"), encoding="utf-8")
             values.write_text(json.dumps(arguments))
             runner.write_text(SHELL.format(arguments=str(values), script=str(source), answer=str(answer)))
             done = subprocess.run([self.python, "web2py.py", "-S", self.app, "-M", "-R", str(runner)], cwd=self.root,
