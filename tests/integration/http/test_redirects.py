@@ -54,6 +54,12 @@ def test_post_is_never_redirected(serve, connect, refused, status):
     assert len(peer.seen) == 1
 
 
+def test_post_is_not_even_redirected_within_the_site(serve, connect, refused):
+    peer = serve(to("/other/sync/sync.xml", 307))
+    error = refused(RedirectRefused, connect(peer.url).post, PATH, [], b"<x/>", content_type="text/xml")
+    assert f"127.0.0.1:{peer.server_port}/other. " in error.message and len(peer.seen) == 1
+
+
 def test_login_page(serve, connect, refused):
     peer = serve(to("/eden/default/user/login?_next=/eden/sync"), Reply(body=b"<!DOCTYPE html><html>Login"))
     refused(PeerRefused, connect(peer.url).get, PATH)

@@ -26,6 +26,12 @@ def test_it_comes_beside_the_public_ones(authority):
     assert len(ssl_context(str(authority.bundle), True).get_ca_certs()) == public + 1
 
 
+def test_machine_without_authorities_of_its_own(authority, monkeypatch):
+    monkeypatch.setenv("SSL_CERT_FILE", str(authority.bundle))      # where OpenSSL finds those of the system
+    monkeypatch.setenv("SSL_CERT_DIR", str(authority.folder / "none"))
+    assert len(ssl_context("", True).get_ca_certs()) > 50
+
+
 @pytest.mark.parametrize("context, bundle, words", [
     ({}, False, "sync.ca_bundle"), ({"host": "relief.example.org"}, True, "host name"),
     ({"begin": -3 * DAY, "end": -DAY}, True, "renew"), ({"begin": DAY, "end": 3 * DAY}, True, "clock"),
