@@ -43,6 +43,7 @@ def said(message: str, status: int = 400, **more: str) -> bytes:
 # Bodies of Eden as real sites answered (RUNTIME: web2py's own, JSON: Eden's controller).
 STATUSES = [
     (401, b"Authentication Required", AuthenticationFailed, False, "401"),
+    (401, said("Authentication required", 401, code="authentication-required"), AuthenticationFailed, False, "401"),
     (403, b"Insufficient Privileges", NotPermitted, False, "Not permitted: Insufficient Privileges (403 Forbidden)"),
     (403, said("Registration required", 403), NotRegistered, False, "Registration required. "),
     (403, b"<html><body><h1>Forbidden</h1></body></html>", NotPermitted, False, "403 Forbidden"),
