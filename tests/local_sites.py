@@ -1,0 +1,223 @@
+"""Sites in this process: a database each, the real engine and the real server code, without HTTP and web2py between.
+
+    a, b = LocalSite(folder, "a"), LocalSite(folder, "b")
+    number = register(a, b, [dict(resource_name="org_organisation", mode=3)])
+    result = synchronize(a, b, number)          # a.steps() tells what was done
+
+Tests of the wire itself use real web2py sites (conftest.py).
+"""
+from __future__ import annotations
+
+import io
+import json
+import uuid
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any, Callable, Iterator, Sequence
+
+from pydal import DAL, Field
+from s3sync.engine.outcome import Outcome
+from s3sync.engine.peer import Batch, Peer, Receipt, Task
+from s3sync.engine.repository import by_uuid
+from s3sync.engine.run import Runner
+from s3sync.engine.site import Site
+from s3sync.hosts.web2py import Web2pyHost, declare
+from s3sync.index.index import utcnow
+from s3sync.s3xml.reader import Document, Limits
+from s3sync.s3xml.schema import Schema
+from s3sync.server import pull, push
+from s3sync.server.request import Request, Response
+from s3sync.settings import Settings
+from s3sync.tables import define_tables, ensure_indices, site_uuid
+
+
+def new_uuid() -> str:
+    """As Eden makes them."""
+    return uuid.uuid4().urn
+
+
+class LocalSite:
+    """A site with a few Eden-shaped tables.
+
+    Parameters
+    ----------
+    uri : of its database; by default SQLite in `folder`
+    skew : seconds by which its clock is wrong
+    settings : as in `s3sync.settings.Settings`
+    """
+
+    def __init__(self, folder: Path, name: str, uri: str = "", skew: int = 0, **settings: Any) -> None:
+        self.folder = Path(folder) / name
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.name = name
+        self.skew = timedelta(seconds=skew)
+        self.settings = Settings(**settings)
+        self.uri = uri or f"sqlite://{name}.db"
+        self.hooks: dict[str, dict[str, Callable[..., Any]]] = {}
+        self.connect()
+        self.uuid = site_uuid(self.db)
+
+    def connect(self) -> None:
+        """Open the database; again after its process was, as it were, killed."""
+        self.db = db = DAL(self.uri, folder=str(self.folder), check_reserved=None, pool_size=0)
+        db.define_table("gis_location", Field("name"), Field("level"), Field("parent", "reference gis_location"),
+                        Field("lat", "double"), Field("lon", "double"), Field("population", "integer"), *self.meta())
+        db.define_table("org_organisation", Field("name", notnull=True), Field("acronym", length=8), Field("year", "integer"),
+                        Field("start_date", "date"), Field("tags", "list:string"), Field("rate", "decimal(10,2)"),
+                        Field("active", "boolean", default=True), Field("comments", "text"), *self.meta())
+        db.define_table("org_office", Field("name"), Field("organisation_id", "reference org_organisation", notnull=True),
+                        Field("location_id", "reference gis_location"), Field("opened_on", "datetime"), *self.meta())
+        define_tables(db)
+        ensure_indices(db)
+        declare(db, "org_organisation", components=[dict(alias="office", table="org_office", fkey="organisation_id")])
+        db.commit()
+
+    def meta(self) -> list[Field]:
+        """Eden's meta fields, as far as they matter here."""
+        return [Field("uuid", length=128, notnull=True, unique=True, default=new_uuid), Field("mci", "integer", default=0),
+                Field("deleted", "boolean", default=False), Field("deleted_fk"), Field("deleted_rb", "integer"),
+                Field("created_on", "datetime", default=self.now), Field("modified_on", "datetime", default=self.now,
+                                                                         update=self.now)]
+
+    def now(self) -> datetime:
+        """This site's clock."""
+        return utcnow() + self.skew
+
+    def open(self) -> Site:
+        """For one run or one request."""
+        return Site(Web2pyHost(self.db, None, self.uuid), self.settings, self.now)
+
+    def insert(self, table: str, **values: Any) -> str:
+        """A new record, committed; returns its uuid."""
+        number = self.db[table].insert(**values)
+        self.db.commit()
+        return str(self.db[table][number].uuid)
+
+    def update(self, table: str, record_uuid: str, **values: Any) -> None:
+        """An edit of somebody's, committed."""
+        self.db(self.db[table].uuid == record_uuid).update(**values)
+        self.db.commit()
+
+    def delete(self, table: str, record_uuid: str) -> None:
+        """A deletion as Eden deletes, committed."""
+        self.update(table, record_uuid, deleted=True)
+
+    def get(self, table: str, record_uuid: str) -> Any:
+        """The row, or None."""
+        return self.db(self.db[table].uuid == record_uuid).select().first()
+
+    def id_of(self, table: str, record_uuid: str) -> int:
+        """Local id of a record."""
+        return int(self.get(table, record_uuid).id)
+
+    def records(self, table: str) -> dict[str, dict[str, Any]]:
+        """All live records of a table, as any site should hold them: by uuid, references as uuids."""
+        found = {}
+        fields = [f for f in self.db[table] if f.name not in ("id", "uuid", "mci", "deleted", "deleted_fk", "deleted_rb", "created_on",
+                                                             "modified_on")]
+        for row in self.db(self.db[table].deleted != True).select():  # noqa: E712 - SQL
+            values = {}
+            for field in fields:
+                value = row[field.name]
+                if value is not None and str(field.type).startswith("reference "):
+                    value = self.db[field.type[10:]][value].uuid
+                values[field.name] = value
+            found[row.uuid] = values
+        return found
+
+    def run(self) -> Any:
+        """The last run's row."""
+        table = self.db.sync_run
+        return self.db(table.id > 0).select(orderby=~table.id, limitby=(0, 1)).first()
+
+    def steps(self) -> dict[tuple[str, str], Any]:
+        """The last run's rows of sync_run_task, by resource and direction."""
+        run = self.run()
+        return {(r.resource_name, r.direction): r for r in self.db(self.db.sync_run_task.run_id == run.id).select()}
+
+    def log(self) -> list[Any]:
+        """Log entries, newest first."""
+        return list(self.db(self.db.sync_log.id > 0).select(orderby=~self.db.sync_log.id))
+
+
+@dataclass
+class LocalPeer(Peer):
+    """`other` as `me` sees it: its real server code, without HTTP. `on_wire` sees (and may change) each answer."""
+
+    me: LocalSite
+    other: LocalSite
+    on_wire: Callable[[str, bytes], bytes] = lambda what, body: body
+    own = True
+
+    def ask(self, method: str, params: dict[str, Any], body: bytes = b"") -> bytes:
+        """One request."""
+        answer = {"GET": pull.answer, "POST": push.answer}[method]
+        request = Request(method, {"repository": self.me.uuid, **params}, io.BytesIO(body) if body else None)
+        response: Response = answer(self.other.open(), request, by_uuid(self.other.db, self.me.uuid))
+        raw = response.body if isinstance(response.body, bytes) else response.body.read()
+        return self.on_wire(method, raw)
+
+    def _batch(self, body: bytes) -> Batch:
+        site = self.me.open()
+
+        def schema(name: str) -> Schema | None:
+            return site.table(name).schema if site.host.carries(name) else None
+
+        document = Document(io.BytesIO(body), schema, Limits())
+        said = document.attributes
+        total = said.get("total", "")
+        return Batch(iter(document), json.loads(said.get("cursor", "{}")), said.get("more") == "true",
+                     int(total) if total else None, len(body), None, said.get("scanned", ""))
+
+    def pull(self, task: Task, cursors: dict[str, str], limit: int, scanned: str | None) -> Batch:
+        params: dict[str, Any] = {"resource": task.resource, "s3sync": "1", "limit": str(limit), "cursor": json.dumps(cursors),
+                                  **dict(task.wire_filters())}
+        if scanned is not None:
+            params["scanned"] = scanned
+        if not task.components:
+            params["mcomponents"] = "None"
+        return self._batch(self.ask("GET", params))
+
+    def fetch(self, table: str, uuids: Sequence[str]) -> Batch:
+        return self._batch(self.ask("GET", {"resource": table, "s3sync": "1", "uuids": ",".join(uuids)}))
+
+    def push(self, task: Task, body: bytes) -> Receipt:
+        said = json.loads(self.ask("POST", {
+            "resource": task.resource, "s3sync": "1", "strategy": ",".join(task.policies.strategy),
+            "update_policy": task.policies.update, "conflict_policy": task.policies.conflict}, body))
+        return Receipt([o for o in map(Outcome.from_json, said["outcomes"]) if o], len(body), said["message"])
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+def register(me: LocalSite, other: LocalSite, tasks: Sequence[dict[str, Any]] = (), accept_push: bool = True) -> int:
+    """Make two sites known to each other, with tasks at `me`; returns the id of the repository there."""
+    number = by_uuid(me.db, other.uuid)
+    repository = number.id if number else int(me.db.sync_repository.insert(
+        name=other.name, uuid=other.uuid, url=f"http://{other.name}.example", accept_push=accept_push))
+    if by_uuid(other.db, me.uuid) is None:
+        other.db.sync_repository.insert(name=me.name, uuid=me.uuid, accept_push=accept_push)
+    for task in tasks:
+        me.db.sync_task.insert(repository_id=repository, **{"components": True, **task})
+    me.db.commit()
+    other.db.commit()
+    return repository
+
+
+def synchronize(me: LocalSite, other: LocalSite, repository: int, on_wire: Callable[[str, bytes], bytes] | None = None) -> str:
+    """One run; returns its result."""
+    peer = LocalPeer(me, other, on_wire) if on_wire else LocalPeer(me, other)
+    return Runner(me.open(), lambda repo, site: peer).synchronize(repository)
+
+
+def same(*sites: LocalSite, tables: Sequence[str] = ("gis_location", "org_organisation", "org_office")) -> Iterator[str]:
+    """What differs between sites, in words; nothing if they hold the same."""
+    for table in tables:
+        first = sites[0].records(table)
+        for other in sites[1:]:
+            there = other.records(table)
+            for key in sorted({*first, *there}):
+                if first.get(key) != there.get(key):
+                    yield f"{table} {key}: {sites[0].name} {first.get(key)} / {other.name} {there.get(key)}"
