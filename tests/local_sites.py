@@ -209,7 +209,7 @@ def register(me: LocalSite, other: LocalSite, tasks: Sequence[dict[str, Any]] = 
 def synchronize(me: LocalSite, other: LocalSite, repository: int, on_wire: Callable[[str, bytes], bytes] | None = None) -> str:
     """One run; returns its result."""
     peer = LocalPeer(me, other, on_wire) if on_wire else LocalPeer(me, other)
-    return Runner(me.open(), lambda repo, site: peer).synchronize(repository)
+    return Runner(me.open(), lambda repo, site: lambda: peer).synchronize(repository)
 
 
 def same(*sites: LocalSite, tables: Sequence[str] = ("gis_location", "org_organisation", "org_office")) -> Iterator[str]:

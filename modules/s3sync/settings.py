@@ -19,7 +19,7 @@ class Settings:
     batch_size: int = 1000            #: records written, answered or sent in one go
     overlap: int = 600                #: seconds by which a scan looks back before the last one
     sweep_interval: int = 86400       #: seconds between two comparisons of all rows with the index
-    lease_time: int = 90              #: seconds without a sign of life after which another worker takes over
+    lease_time: int = 180            #: seconds without a sign of life after which another worker takes over
     connect_timeout: float = 15.0     #: seconds to establish a connection
     read_timeout: float = 120.0       #: seconds of silence while an answer arrives
     retries: int = 4                  #: further attempts after a transient failure of one request

@@ -55,7 +55,7 @@ class Puller:
         site, limit = self.site, self.site.settings.batch_size
         positions = cursors.load(site, self.repository_uuid, self.task.id, "pull", self.scope)
         site.db.commit()
-        with ThreadPoolExecutor(1) as pool:
+        with ThreadPoolExecutor(1) as pool:      # all requests: meanwhile this thread gives signs of life
             request: Future[Batch] | None = pool.submit(self.peer.pull, self.task, dict(positions), limit, None)
             while request is not None:
                 batch = wait(request, self.step.run.beat)
@@ -104,6 +104,10 @@ class Puller:
 
     def _dependencies(self) -> None:
         """Ask for records that others refer to and that no task has brought, until there are none or the peer has none."""
+        with ThreadPoolExecutor(1) as pool:
+            self._fetch_all(pool)
+
+    def _fetch_all(self, pool: ThreadPoolExecutor) -> None:
         site, after = self.site, 0
         while True:
             wanted = waiting.wanted(site, self.repository_id, 100, after)
@@ -116,13 +120,12 @@ class Puller:
                 if site.host.carries(table) and site.host.can("create", table):
                     tables.setdefault(table, []).append(uuid)
             for table, uuids in tables.items():
-                batch = self.peer.fetch(table, uuids)
+                batch = wait(pool.submit(self.peer.fetch, table, uuids), self.step.run.beat)
                 self.step.bytes += batch.bytes
                 try:
                     self._take(batch, None)
                 finally:
                     batch.close()
-                self.step.run.beat()
 
     def _again(self) -> None:
         """Try again the records whose time has come."""

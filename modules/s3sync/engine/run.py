@@ -6,6 +6,7 @@ does not touch the others, unless the peer cannot be reached at all.
 from __future__ import annotations
 
 import secrets
+from concurrent.futures import ThreadPoolExecutor
 from typing import Callable
 
 from ..errors import AlreadyRunning, ConfigurationError, ConnectError, Interrupted, LeaseLost, SyncError
@@ -14,7 +15,7 @@ from .lease import Lease, own_name
 from .outcome import RESULTS
 from .peer import Peer, Task
 from .progress import Run, Step
-from .pull import Puller
+from .pull import Puller, wait
 from .pull_plain import PlainPuller
 from .push import Pusher
 from .push_plain import PlainPusher
@@ -34,10 +35,11 @@ class Runner:
 
     Parameters
     ----------
-    connect : opens the peer of a repository; raises SyncError if it cannot be spoken to
+    connect : prepares to open the peer of a repository; what it returns is called in another thread, must not use the
+        database, and raises SyncError if the peer cannot be spoken to
     """
 
-    def __init__(self, site: Site, connect: Callable[[Repository, Site], Peer]) -> None:
+    def __init__(self, site: Site, connect: Callable[[Repository, Site], Callable[[], Peer]]) -> None:
         self.site = site
         self.connect = connect
 
@@ -68,7 +70,7 @@ class Runner:
         message = ""
         code = ""
         try:
-            peer = self._open(repository)
+            peer = self._open(repository, run)
         except SyncError as error:
             site.rollback()
             mode, transmission, action = ("login", "outgoing", "login") if error.remote else ("none", "none", "connect")
@@ -100,11 +102,16 @@ class Runner:
         run.finish("error" if worst == "fatal" else worst, message, code)
         return worst
 
-    def _open(self, repository: Repository) -> Peer:
+    def _open(self, repository: Repository, run: Run) -> Peer:
         if not repository.url:
             raise ConfigurationError("No URL set for repository",
                                      hint=f"Enter the URL of {repository.name} in its configuration")
-        return self.connect(repository, self.site)
+        if not self.site.settings.verify_tls:
+            log.write(self.site, repository.id, None, "none", "none", "connect", "warning",
+                      "The peer's certificate is not verified: the setting sync.verify_tls is off")
+        opener = self.connect(repository, self.site)
+        with ThreadPoolExecutor(1) as pool:
+            return wait(pool.submit(opener), run.beat)
 
     def _step(self, repository: Repository, peer: Peer, task: Task, step: Step) -> tuple[str, SyncError | None]:
         """One task in one direction; its result, and the error that ended it early."""

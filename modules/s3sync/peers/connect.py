@@ -1,6 +1,8 @@
 """Opening a repository: who is at the other end, and how to speak to it."""
 from __future__ import annotations
 
+from typing import Callable
+
 from ..engine.peer import Peer
 from ..engine.repository import Repository
 from ..engine.site import Site
@@ -19,8 +21,10 @@ def client_of(repository: Repository, site: Site, vault: Vault, proxy: str = "")
                       vault.decrypt(repository.proxy) if repository.proxy else proxy, settings=site.settings)
 
 
-def connect(repository: Repository, site: Site, vault: Vault, proxy: str = "") -> Peer:
-    """The peer of a repository. It is asked what it is; what does not know the question is a plain Eden.
+def connect(repository: Repository, site: Site, vault: Vault, proxy: str = "") -> Callable[[], Peer]:
+    """How to open the peer of a repository. It is asked what it is; what does not know the question is a plain Eden.
+
+    The opening itself does not use the database, so that it may wait in another thread.
 
     Raises
     ------
@@ -33,21 +37,30 @@ def connect(repository: Repository, site: Site, vault: Vault, proxy: str = "") -
         return site.table(name).schema if site.host.carries(name) else None
 
     client = client_of(repository, site, vault, proxy)
-    try:
-        limits = Limits.of(site.settings)
-        said = handshake(client)
-        if said is None:
-            return EdenPeer(client, site.host.site_uuid, schema, limits, site.host.domain)
-        uuid = str(said.get("uuid", ""))
-        if uuid == site.host.site_uuid:
-            raise ConfigurationError("the repository's URL points to this very site", hint="Enter the URL of the other site")
-        if repository.uuid and uuid != repository.uuid:
-            raise ConfigurationError(f"the site at {client.base_url} has the UUID {uuid}, registered is {repository.uuid}",
-                                     hint="Check the URL; if it is the right site, enter its UUID in the repository's configuration")
-        return S3SyncPeer(client, site.host.site_uuid, schema, limits, site.host.domain)
-    except BaseException:
-        client.close()
-        raise
+    limits = Limits.of(site.settings)
+
+    def opener() -> Peer:
+        try:
+            return _open(client, repository, site.host.site_uuid, site.host.domain, schema, limits)
+        except BaseException:
+            client.close()
+            raise
+
+    return opener
+
+
+def _open(client: HttpClient, repository: Repository, site_uuid: str, domain: str, schema: Callable[[str], Schema | None],
+          limits: Limits) -> Peer:
+    said = handshake(client)
+    if said is None:
+        return EdenPeer(client, site_uuid, schema, limits, domain)
+    uuid = str(said.get("uuid", ""))
+    if uuid == site_uuid:
+        raise ConfigurationError("the repository's URL points to this very site", hint="Enter the URL of the other site")
+    if repository.uuid and uuid != repository.uuid:
+        raise ConfigurationError(f"the site at {client.base_url} has the UUID {uuid}, registered is {repository.uuid}",
+                                 hint="Check the URL; if it is the right site, enter its UUID in the repository's configuration")
+    return S3SyncPeer(client, site_uuid, schema, limits, domain)
 
 
 def handshake(client: HttpClient) -> dict[str, object] | None:
