@@ -5,14 +5,17 @@ import sqlite3
 import time
 from typing import Any, Dict, List
 
+from rich import box
 from rich.console import Console
-from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
 from rich.table import Table
 
 from sites import Site, SiteError
 
 COUNTS = ("records", "created", "updated", "deleted", "unchanged", "waiting", "conflicts", "rejected", "kept")
-STYLES = {"success": "green", "warning": "yellow", "error": "red", "interrupted": "red"}
+SHOWN = (("records", "rec."), ("created", "new"), ("updated", "upd."), ("deleted", "del."), ("waiting", "wait"),
+         ("rejected", "rej."), ("seconds", "s"), ("records/s", "rec./s"))
+STYLES = {"warning": "yellow", "error": "red", "interrupted": "red"}
 
 
 class Run:
@@ -47,9 +50,9 @@ def follow(console: Console, site: Site, after: int, scheduler_task: int, patien
     bars: Dict[int, Any] = {}
     moved, before = time.monotonic(), None
     columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(bar_width=30),
-               TextColumn("{task.fields[shown]}", justify="right"), TimeElapsedColumn())
+               TextColumn("{task.fields[shown]}", justify="right"), TextColumn("{task.fields[took]}", justify="right"))
     with Progress(*columns, console=console) as progress:
-        waiting = progress.add_task("waiting for the worker to pick up the job", total=None, shown="")
+        waiting = progress.add_task("waiting for the worker to pick up the job", total=None, shown="", took="")
         while True:
             runs = site.sql("SELECT * FROM sync_run WHERE id > ? ORDER BY id LIMIT 1", [after])
             steps = []
@@ -59,9 +62,10 @@ def follow(console: Console, site: Site, after: int, scheduler_task: int, patien
                 if step["id"] not in bars:
                     progress.update(waiting, visible=False)
                     arrow = "pull" if step["direction"] == "pull" else "push"
-                    bars[step["id"]] = progress.add_task(f"{arrow} {step['resource_name']}", total=None, shown="")
+                    bars[step["id"]] = progress.add_task(f"{arrow} {step['resource_name']}", total=None, shown="", took="")
                 total = step["total"] if step["finished_on"] is None else max(step["records"], 1)
                 progress.update(bars[step["id"]], total=total or None, shown=f"{step['records']:,}",
+                                took=f"{step['seconds'] or 0.0:.1f} s",
                                 completed=step["records"] if step["finished_on"] is None else total)
                 if step["finished_on"]:
                     progress.stop_task(bars[step["id"]])
@@ -92,25 +96,19 @@ def task_figures(step: sqlite3.Row) -> Dict[str, Any]:
 
 
 def show(console: Console, title: str, run: Run) -> None:
-    """A table with one line for each task and direction."""
-    table = Table(title=title, title_justify="left", title_style="bold")
-    table.add_column("Resource")
-    table.add_column("Direction")
-    shown = ("records", "created", "updated", "deleted", "waiting", "rejected")
-    for name in shown:
-        table.add_column(name.capitalize(), justify="right")
-    table.add_column("kB", justify="right")
-    table.add_column("Seconds", justify="right")
-    table.add_column("Records/s", justify="right")
-    table.add_column("Status")
+    """A table with one line for each task and direction; shorter words on a narrow screen."""
+    table = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column("")
+    for name, short in SHOWN:
+        table.add_column(name if console.width >= 100 else short, justify="right", no_wrap=True)
     for task in run.tasks:
-        style = STYLES.get(task["status"], "")
-        table.add_row(task["resource"], task["direction"], *(f"{task[name]:,}" for name in shown),
-                      f"{task['bytes'] / 1000:,.0f}", f"{task['seconds']:.1f}", f"{task['records_per_second']:,}",
-                      f"[{style}]{task['status']}[/]" if style else task["status"])
+        table.add_row(f"{task['direction']} {task['resource']}",
+                      *(f"{task[name]:,}" for name, _ in SHOWN[:6]), f"{task['seconds']:.1f}",
+                      f"{task['records_per_second']:,}", style=STYLES.get(task["status"], ""))
     console.print(table)
     for task in run.tasks:
-        if task["status"] != "success" and task["message"]:
-            console.print(f"{task['direction']} {task['resource']}: {task['message']}", style="yellow", markup=False)
+        if task["status"] != "success":
+            console.print(f"{task['direction']} {task['resource']}: {task['status']}: {task['message']}",
+                          style=STYLES.get(task["status"], ""), markup=False)
     if run.status not in ("success", "warning"):
         console.print(run.message, style="red", markup=False)
