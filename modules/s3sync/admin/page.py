@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import datetime
+from types import SimpleNamespace
 from typing import Any, Callable, NoReturn
 
 from gluon import current
@@ -107,7 +108,10 @@ class Page:
         self._crumbs.append((text, url))
 
     def view(self, name: str, title: Any, **variables: Any) -> dict[str, Any]:
-        """What the view ``views/sync/<name>.html`` is given."""
+        """What the view ``views/sync/<name>.html`` is given.
+
+        It is all in one variable, because views share their names with the application's layout around them.
+        """
         self.response.view = f"sync/{name}.html"
         # layouts show response.title, the application's name where it has one, and response.subtitle after it
         if self.response.title:
@@ -117,7 +121,8 @@ class Page:
         kept = self.session.s3sync_messages or []
         if kept:
             self.session.s3sync_messages = None
-        return {"page": self, "title": title, "crumbs": self._crumbs, "messages": [*kept, *self._messages], **variables}
+        return {"s3sync_view": SimpleNamespace(page=self, title=title, crumbs=self._crumbs,
+                                               messages=[*kept, *self._messages], **variables)}
 
     def when(self, value: datetime.datetime | None) -> str:
         """A moment, naive UTC, as it stands on a page."""

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import datetime
 import json
+from types import SimpleNamespace
 from typing import Any, Iterable
 
 from ..tables import eden
@@ -82,5 +83,5 @@ def progress_page(this: Page, repository: Any) -> str:
     if len(this.args) > 2:
         this.not_found()
     this.response.headers["Cache-Control"] = "no-store"
-    return str(this.response.render("sync/_progress.html", {"page": this, "repository": repository,
-                                                            **progress(this, repository)}))
+    return str(this.response.render("sync/_progress.html", {
+        "view": SimpleNamespace(page=this, repository=repository, **progress(this, repository))}))

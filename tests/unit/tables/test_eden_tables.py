@@ -8,6 +8,7 @@ from typing import Any, Iterator
 
 import pytest
 from pydal import DAL, Field
+
 from s3sync import tables
 from s3sync.tables import eden, own
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from pydal import DAL
+
 from s3sync import tables
 from s3sync.tables import indices, own
 
