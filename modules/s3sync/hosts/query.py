@@ -199,7 +199,7 @@ class Path:
     def _typeof(self, table: Any, field: Any, test: Test) -> Condition:
         """Like belongs, but descendants count as well: in a table that refers to itself by a field `parent`."""
         target = _target(field, lists=True)
-        lookup = self.db[target[0]] if target and target[0] in self.db.tables else None
+        lookup: Any = self.db[target[0]] if target and target[0] in self.db.tables else None
         if _hierarchical(lookup):
             tree, named, tested = lookup, lookup._id, field       # the values are ids of the table referred to
         elif _hierarchical(table):

@@ -391,7 +391,7 @@ def _any_error(record: Record) -> bool:
     return any(each.error or each.xml for each in nested)
 
 
-def _parser(events: tuple[str, ...], tag: tuple[str, ...] | None) -> Any:
+def _parser(events: Any, tag: tuple[str, ...] | None) -> Any:
     return etree.XMLPullParser(
         events=events, tag=tag, resolve_entities=False, no_network=True, load_dtd=False, dtd_validation=False,
         attribute_defaults=False, huge_tree=False, remove_comments=True, remove_pis=True, collect_ids=False)

@@ -27,7 +27,7 @@ class Record:
     tuid: str | None = None               #: document-local identifier, when the document uses one
     values: dict[str, Any]                #: field -> canonical value; a field that is absent is not mentioned
     instances: dict[str, str] | None = None   #: field -> instance table, where a reference names a super-entity
-    inline: list[tuple[str, "Record"]] | None = None  #: (field, record) described inside a <reference>
+    inline: list[tuple[str, Record]] | None = None  #: (field, record) described inside a <reference>
     withheld: tuple[str, ...] = ()        #: fields whose value the sender kept for itself (not cleared)
     deleted: bool = False
     replaced_by: str | None = None        #: uuid of the record this one was merged into
@@ -40,7 +40,7 @@ class Record:
     approved: bool = True
     mci: int = 2                          #: as on the wire: 1 = the sender is its master
     alias: str | None = None              #: component alias, for a nested record
-    children: list["Record"] | None = None    #: component records nested in this one
+    children: list[Record] | None = None    #: component records nested in this one
     vector: str | None = None             #: version vector (s3sync peers only), as text
     position: int = 0                     #: its place among the records of the document's top level, from 1
     error: str | None = None              #: why it cannot be read; `values` is then incomplete

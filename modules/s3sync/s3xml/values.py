@@ -14,7 +14,7 @@ import math
 import re
 from datetime import date, datetime, time, timezone
 from decimal import ROUND_HALF_UP, Context, Decimal, InvalidOperation
-from json.decoder import scanstring
+from json.decoder import scanstring  # type: ignore[attr-defined]  # what json.loads itself uses for a string
 from typing import Any, Callable, Iterable
 
 from .schema import Field
@@ -165,7 +165,7 @@ def decode_datetime(text: str) -> str | None:
     if found is not None:
         return datetime.fromisoformat(f"{found[1]}T{found[2]}").isoformat()
     moment = _moment(text)
-    return moment and moment.isoformat()
+    return None if moment is None else moment.isoformat()
 
 
 def decode_date(text: str) -> str | None:
@@ -175,7 +175,7 @@ def decode_date(text: str) -> str | None:
     except ValueError:
         pass
     moment = _moment(text)
-    return moment and moment.date().isoformat()
+    return None if moment is None else moment.date().isoformat()
 
 
 def decode_time(text: str) -> str | None:
@@ -185,12 +185,12 @@ def decode_time(text: str) -> str | None:
     except ValueError:
         pass
     moment = _moment(text)
-    return moment and moment.time().isoformat()
+    return None if moment is None else moment.time().isoformat()
 
 
 def _moment(text: str) -> datetime | None:
     """Any moment Eden understands (S3XML §7): naive is UTC, missing parts are today, 08:00 UTC; to the second, naive UTC."""
-    from dateutil import parser      # an ordinary dependency, but slow to import and hardly ever needed
+    from dateutil import parser  # an ordinary dependency, but slow to import and hardly ever needed
 
     if text.strip() == "null":
         return None

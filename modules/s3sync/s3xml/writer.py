@@ -10,7 +10,7 @@ from urllib.parse import quote as quote_url
 
 from .record import Record, Upload
 from .schema import Field, Schema
-from .values import FORBIDDEN, TEXT_TYPES, UNSTORABLE, check, clean
+from .values import FORBIDDEN, TEXT_TYPES, check, clean
 
 DECLARATION = "<?xml version='1.0' encoding='utf-8'?>\n"
 BUFFER = 1 << 16       #: characters collected before they are encoded and written

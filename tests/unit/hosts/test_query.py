@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydal import DAL, Field
+
 from s3sync.errors import BadFilter
 from s3sync.hosts.base import Component
 from s3sync.hosts.query import to_query, values
