@@ -45,6 +45,10 @@ def attributes(site: Site, tables: Sequence[str] | dict[str, Encoder], count: in
     return found
 
 
+#: batches of rows that are looked at before the first page is sent
+PATIENCE = 1000
+
+
 class Pusher:
     """Pushes one task to a peer of our kind.
 
@@ -68,33 +72,31 @@ class Pusher:
         """Push all changes, then what they refer to and the peer has not, then what failed before."""
         site = self.site
         tables = scope(site, self.task)
-        for name, _ in tables:
-            while not self.exporter.refresh(name, site.settings.batch_size):
-                self.step.run.beat()
         positions = cursors.load(site, self.repository_uuid, self.task.id, "push", self.scope)
         since = {name: site.index.position(name, positions.get(name, "")) for name, _ in tables}
-        self.step.expect(sum(self.exporter.remaining(name, since[name], self.repository_uuid, condition)
-                             for name, condition in tables))
+        begun = {name: self.exporter.begin(name, since[name], self.repository_uuid, condition, PATIENCE)
+                 for name, condition in tables}
+        self.step.expect(sum(expected for _, expected in begun.values()))
         site.db.commit()
         with ThreadPoolExecutor(1) as pool:
             for name, condition in tables:
-                self._table(pool, name, since[name], condition)
+                self._table(pool, name, since[name], condition, begun[name][0])
             self._dependencies(pool)
             self._again(pool)
         self.step.counts.waiting = len(self._waiting)
 
-    def _table(self, pool: ThreadPoolExecutor, name: str, since: int, condition: str) -> None:
-        page: Page | None = self._page(name, since, condition)
-        while page is not None:
-            request = self._send(pool, page.records)
-            following = self._page(name, page.cursor, condition) if page.more else None
-            self._finish(request, page.records, {name: page.cursor})
-            page = following
+    def _table(self, pool: ThreadPoolExecutor, name: str, since: int, condition: str, done: bool) -> None:
+        def following(after: int, done: bool) -> tuple[Page, bool]:
+            return self.exporter.advance(name, after, self.site.settings.batch_size, self.repository_uuid, condition, done)
 
-    def _page(self, name: str, since: int, condition: str) -> Page:
-        page = self.exporter.page(name, since, self.site.settings.batch_size, self.repository_uuid, condition)
-        self.site.db.commit()
-        return page
+        page, done = following(since, done)
+        while True:
+            request = self._send(pool, page.records)
+            ahead = following(page.cursor, done) if page.more or not done else None
+            self._finish(request, page.records, {name: page.cursor})
+            if ahead is None:
+                return
+            page, done = ahead
 
     def _send(self, pool: ThreadPoolExecutor, records: Sequence[Record]) -> Future[Receipt] | None:
         if not records:

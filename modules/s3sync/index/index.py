@@ -173,8 +173,8 @@ class Index:
 
     # --- finding local edits ----------------------------------------------------------------------------------
 
-    def scan(self, name: str, limit: int) -> bool:
-        """Look at up to `limit` rows written since the last scan; True when there are no more.
+    def scan(self, name: str, limit: int) -> tuple[bool, Sequence[StoredRow]]:
+        """Look at up to `limit` rows written since the last scan; are there no more, and the rows (canonical).
 
         The first scan of a table looks at every row. A scan is one transaction of the caller's; what it has reached is
         remembered, so that it may end anywhere.
@@ -208,7 +208,7 @@ class Index:
                         'WHERE "tablename" = ?', [*state, name])
         if done and not recent:              # every row has been seen: as good as a sweep
             self.db.execute('UPDATE "sync_clock" SET "swept_on" = ? WHERE "tablename" = ?', [_sql(started), name])
-        return done
+        return done, rows
 
     def _clock(self, name: str) -> tuple[datetime | None, datetime | None, int | None, datetime | None]:
         row = self.db.rows('SELECT "scanned_on", "started_on", "position", "position_on" FROM "sync_clock" '

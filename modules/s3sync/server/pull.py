@@ -62,21 +62,17 @@ def _page(site: Site, request: Request, repository: Repository, task: Task) -> b
     patience = PATIENCE
     for name, condition in tables:
         since = site.index.position(name, str(given.get(name, "")))
-        done = name in scanned or exporter.refresh(name, limit)
-        while not done and patience > 0 and site.index.known(name):      # only a few rows: the others are known already
-            done = exporter.refresh(name, limit)
-            patience -= 1
-        if first:      # while a first scan goes on, all rows are expected
-            total += exporter.remaining(name, since, repository.uuid, condition) if done else exporter.count(name, condition)
+        done = name in scanned
+        if first:
+            done, expected = exporter.begin(name, since, repository.uuid, condition, PATIENCE)
+            total += expected
         complete = False
         while len(records) < limit and not complete and patience > 0:
-            page = exporter.page(name, since, limit - len(records), repository.uuid, condition)
+            page, done = exporter.advance(name, since, limit - len(records), repository.uuid, condition, done)
             records += page.records
             since = page.cursor
             complete = done and not page.more
-            if not done and not page.more:
-                done = exporter.refresh(name, limit)
-                patience -= 1
+            patience -= 1
         if done:
             scanned.add(name)
         cursors[name] = site.index.cursor(name, since)
