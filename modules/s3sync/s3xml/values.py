@@ -159,11 +159,11 @@ def decode_datetime(text: str) -> str | None:
     try:
         if len(text) == 19 and datetime.fromisoformat(text).isoformat() == text:
             return text
+        found = _MOMENT(text)
+        if found is not None:
+            return datetime.fromisoformat(f"{found[1]}T{found[2]}").isoformat()
     except ValueError:
         pass      # some other form, or none: said below
-    found = _MOMENT(text)
-    if found is not None:
-        return datetime.fromisoformat(f"{found[1]}T{found[2]}").isoformat()
     moment = _moment(text)
     return None if moment is None else moment.isoformat()
 
