@@ -10,6 +10,7 @@ from selenium import webdriver
 from selenium.common.exceptions import NoSuchElementException, StaleElementReferenceException
 from selenium.webdriver.chrome.options import Options
 from selenium.webdriver.chrome.service import Service
+from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.ui import Select
@@ -66,11 +67,29 @@ class Browser:
     def click(self, text: str, within: str = "body") -> None:
         """Follow the link or press the button that is called `text` (visible text or accessible name)."""
         for element in self.all(f"{within} a, {within} button, {within} input[type=submit]"):
-            if text in (self.text_of(element), element.get_attribute("aria-label"), element.get_attribute("value")):
-                if element.is_displayed():
-                    element.click()
-                    return
+            title = element.find_elements(By.CSS_SELECTOR, "strong")      # of a card
+            called = (self.text_of(title[0] if title else element), element.get_attribute("aria-label"),
+                      element.get_attribute("value"))
+            if text in called and element.is_displayed():
+                self.press(element)
+                return
         raise AssertionError(f"there is no link or button {text!r} on {self.driver.current_url}:\n{self.text}")
+
+    def press(self, element: WebElement) -> None:
+        """Click on a link or a button; if it leads to a page, wait until that is there."""
+        leads = element.tag_name == "a" or element.get_attribute("type") == "submit"
+        before = self.one("html")
+        element.click()
+        if leads:
+            self.wait(lambda: self._replaced(before))
+
+    def _replaced(self, page: WebElement) -> bool:
+        """Has another page been loaded since?"""
+        try:
+            page.is_enabled()
+            return False
+        except StaleElementReferenceException:
+            return bool(self.driver.execute_script("return document.readyState") == "complete")
 
     def fill(self, label: str, value: str) -> None:
         """Type into the field with this label."""
@@ -92,6 +111,15 @@ class Browser:
         if field.is_selected() != on:
             field.click()
 
+    def follow_menu(self, *texts: str) -> None:
+        """Go through the application's menu, from its bar to the last of these entries."""
+        menu = self.one("header nav")
+        for text in texts:
+            menu = next(item for item in menu.find_elements(By.CSS_SELECTOR, "li")
+                        if self.text_of(item.find_element(By.CSS_SELECTOR, "a")) == text)
+            ActionChains(self.driver).move_to_element(menu).perform()
+        self.press(menu.find_element(By.CSS_SELECTOR, "a"))
+
     def login(self, site: Any, user: tuple[str, str]) -> None:
         """Log in at the application."""
         self.open(f"{site.url}/default/user/login")
@@ -106,6 +134,11 @@ class Browser:
     def text(self) -> str:
         """What can be read on the page."""
         return self.one("body").text
+
+    @property
+    def heading(self) -> str:
+        """The page's main heading."""
+        return self.one(".s3sync h1").text
 
     @property
     def path(self) -> str:
