@@ -5,6 +5,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as NotYet
 from typing import Callable, Iterable, Iterator, TypeVar
 
+from ..errors import NotPermitted
 from ..s3xml.record import Record
 from . import cursors, quarantine, waiting
 from .apply import Applier
@@ -45,7 +46,12 @@ class Puller:
         self.applier = Applier(site, repository_id, repository_uuid, task.policies, task.id)
 
     def run(self) -> None:
-        """Pull all there is, then what it refers to, then try again what failed before."""
+        """Pull all there is, then what it refers to, then try again what failed before. Raises NotPermitted."""
+        resource, host = self.task.resource, self.site.host
+        self.site.table(resource)
+        if not (host.can("create", resource) and host.can("update", resource)):
+            raise NotPermitted(f"create and update {resource}", hint="The user of the job (user_id in its vars) needs these "
+                               "permissions; a job without a user has none")
         self._pages()
         self._dependencies()
         self._again()

@@ -6,7 +6,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from io import BytesIO
 from typing import Sequence
 
-from ..errors import PeerRefused
+from ..errors import NotPermitted, PeerRefused
 from ..s3xml.record import Record
 from ..s3xml.writer import DocumentWriter, Encoder
 from . import cursors, quarantine
@@ -71,6 +71,8 @@ class Pusher:
     def run(self) -> None:
         """Push all changes, then what they refer to and the peer has not, then what failed before."""
         site = self.site
+        if not site.host.can("read", self.task.resource):
+            raise NotPermitted(f"read {self.task.resource}", hint="The user of the job (user_id in its vars) needs this permission")
         tables = scope(site, self.task)
         positions = cursors.load(site, self.repository_uuid, self.task.id, "push", self.scope)
         since = {name: site.index.position(name, positions.get(name, "")) for name, _ in tables}

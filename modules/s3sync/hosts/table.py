@@ -107,8 +107,10 @@ class TableMap:
         own: dict[str, Any] = {}
         other: dict[str, Any] = {}
         for column in self.dal_table:
+            if column.name in ATTRIBUTES or column.name == "id":
+                continue
             value = column.default() if callable(column.default) else column.default
-            if value is None or column.name in ATTRIBUTES or column.name == "id":
+            if value is None:
                 continue
             field = self.schema.by_name.get(column.name)
             if field is not None:
