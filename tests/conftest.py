@@ -33,7 +33,7 @@ from sites import Site, free_port  # noqa: E402
 HAS_WEB2PY = importlib.util.find_spec("gluon") is not None
 FIXTURES = {"site_factory", "two_sites", "fresh_sites", "site"}
 
-NEEDS_WEB2PY = re.compile(r"^\s*(from|import) (gluon|sites|s3sync\.(admin|app|scheduler))\b", re.M)
+NEEDS_WEB2PY = re.compile(r"^\s*(from|import) (gluon|sites|s3sync\.(admin|app|scheduler\.gluon))\b", re.M)
 
 
 def pytest_ignore_collect(collection_path: Path) -> bool | None:

@@ -90,14 +90,14 @@ class App:
 
     def queue(self, repository_id: int, user_id: int | None) -> int:
         """Queue a run for the worker; returns the id of its scheduler_task."""
-        from .scheduler.gluon import queue
+        from .scheduler.jobs import queue
         number = queue(self.db, self.application, repository_id, user_id, self.settings.job_timeout)
         self.db.commit()
         return number
 
     def worker_alive(self) -> bool:
         """Is there a worker that would do a queued run?"""
-        from .scheduler.gluon import worker_alive
+        from .scheduler.jobs import worker_alive
         return worker_alive(self.db)
 
     def _proxy(self) -> str:
