@@ -94,12 +94,12 @@ def told(pair: Pair, *words: str, result: str = "fatal", steps: int | None = 1) 
 
 def test_wrong_host(pair: Pair) -> None:
     pair.change(url="http://no-such-host.invalid/eden")
-    told(pair, "peer repository unavailable", "no-such-host.invalid")
+    told(pair, "peer repository unavailable", "no-such-host.invalid", result="error")
 
 
 def test_peer_down(pair: Pair) -> None:
     pair.change(url=f"http://127.0.0.1:{free_port()}/eden")
-    told(pair, "peer repository unavailable")
+    told(pair, "peer repository unavailable", result="error")
 
 
 def test_wrong_application_in_the_url(pair: Pair) -> None:

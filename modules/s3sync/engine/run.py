@@ -74,9 +74,10 @@ class Runner:
         except SyncError as error:
             site.rollback()
             mode, transmission, action = ("login", "outgoing", "login") if error.remote else ("none", "none", "connect")
-            log.write(site, repository.id, None, mode, transmission, action, "fatal", error.message, error.remote)
+            result = "error" if error.transient else "fatal"
+            log.write(site, repository.id, None, mode, transmission, action, result, error.message, error.remote)
             run.finish("error", error.message, error.code)
-            return "fatal"
+            return result
         try:
             found = tasks(site.db.dal, repository.id)
             plan = [(task, direction) for task in found for direction in ("pull", "push")
