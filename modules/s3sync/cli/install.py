@@ -9,6 +9,8 @@ from typing import Any
 from .. import __version__
 from ..installer import Application, Payload, Plan, install, uninstall
 from ..installer.config import ENTRY, Enabled, module_entry
+from ..installer.payload import PACKAGE
+from ..installer.shadow import differences, version
 
 
 def add_commands(commands: Any) -> None:
@@ -25,8 +27,9 @@ def add_commands(commands: Any) -> None:
                              help="go on although installed files were edited; copies of them are kept")
         command.add_argument("-v", "--verbose", action="store_true", help="name every file")
         command.set_defaults(run=run)
-    version = commands.add_parser("version", help="show the version and where it is installed from")
-    version.set_defaults(run=run_version)
+    command = commands.add_parser("version", help="show the version, and whether an application has the same")
+    command.add_argument("appdir", metavar="APPDIR", type=Path, nargs="?", help="folder of an application")
+    command.set_defaults(run=run_version)
 
 
 def run_install(options: argparse.Namespace) -> int:
@@ -63,9 +66,19 @@ def run_uninstall(options: argparse.Namespace) -> int:
 
 
 def run_version(options: argparse.Namespace) -> int:
-    """Version, place, Python."""
-    print(f"s3sync {__version__} from {Path(__file__).resolve().parents[1]} (Python {sys.version.split()[0]})")
-    return 0
+    """Version, place, Python; status 1 if the application has another s3sync."""
+    print(f"s3sync {__version__} from {PACKAGE} (Python {sys.version.split()[0]})")
+    if options.appdir is None:
+        return 0
+    application = Application(options.appdir)
+    installed = version(application.folder)
+    print(f"s3sync {installed or 'of unknown version'} in {application.folder}" if installed is not None
+          else f"no s3sync in {application.folder}")
+    different = differences(application.folder)
+    if different:
+        print(f"They differ in {len(different)} files, e.g. {different[0]}. If web2py's Python has the first one too, it "
+              "hides the second: run s3sync install again.")
+    return 1 if different else 0
 
 
 def show(plan: Plan, verbose: bool) -> None:

@@ -61,6 +61,7 @@ def test_the_wheel_installs_the_same_files_as_the_checkout(unpacked: Path, tmp_p
     assert done.returncode == 0, done.stderr
     parts = ("controllers/sync.py", "models/sync.py", "views/sync", "static/s3sync", "modules/s3sync")
     assert sources(appdir, parts) == sources(REPOSITORY, parts)
+    assert command(unpacked, "version", str(appdir)).returncode == 0
     assert command(unpacked, "uninstall", str(appdir)).returncode == 0
     assert sorted(path.name for path in appdir.rglob("*")) == ["controllers", "models"]
 

@@ -49,9 +49,20 @@ def test_refusals_are_one_line_on_stderr(tmp_path: Path, capsys: pytest.CaptureF
     assert printed.err.startswith("s3sync: The installation was refused")
 
 
-def test_version(capsys: pytest.CaptureFixture[str]) -> None:
+def test_version(appdir: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["version"]) == 0
     assert __version__ in capsys.readouterr().out
+    assert main(["version", str(appdir)]) == 0
+    assert "no s3sync in" in capsys.readouterr().out
+    main(["install", str(appdir)])
+    capsys.readouterr()
+    assert main(["version", str(appdir)]) == 0
+    assert "differ" not in capsys.readouterr().out
+    (appdir / "modules/s3sync/__init__.py").write_text('__version__ = "9.9"\n')
+    (appdir / "modules/s3sync/extra.py").write_text("")
+    assert main(["version", str(appdir)]) == 1
+    printed = capsys.readouterr().out
+    assert "s3sync 9.9 in" in printed and "differ in 2 files" in printed
     with pytest.raises(SystemExit) as stopped:
         main(["nonsense"])
     assert stopped.value.code == 2
