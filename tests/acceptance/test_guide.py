@@ -132,7 +132,6 @@ def test_04_register_the_remote_site(browser: Browser, local: Any, remote: Any) 
     browser.click("Save")
     assert "This site could not be registered" in browser.text and "user name or password" in browser.text
     browser.picture("04-registration-failed")
-    browser.click("Basic Details")
     browser.fill("Password", ADMIN[1])
     browser.click("Save")
     assert "Registration" in browser.text and "successful" in browser.text
@@ -177,8 +176,8 @@ def test_06_set_up_the_schedule(browser: Browser) -> None:
     browser.click("Save")
     assert "The job has been saved." in browser.text
     lines = browser.table()
-    assert [(line["Period"], line["Enabled"], line["Repeat"], line["Next run"]) for line in lines] == [
-        ("every hour", "Yes", "without limit", "2040-01-01 06:00:00")]
+    assert [(line["Period"], line["State"], line["Repeat"], line["Next run"]) for line in lines] == [
+        ("every hour", "Waiting for its time", "without limit", "2040-01-01 06:00")]
     browser.picture("06-schedule")
 
 
@@ -259,12 +258,14 @@ def test_11_a_scheduled_run_happens_by_itself(browser: Browser, local: Any, remo
 
 def test_12_deleting_asks_first(browser: Browser, local: Any) -> None:
     browser.open(f"{local.url}/sync/repository/1/job")
-    browser.click("Delete… every hour")
+    browser.click("Open every hour")
+    browser.click("Delete…")
     assert "Do you really want to delete this?" in browser.text
     browser.picture("12-delete")
     browser.click("Cancel")
     assert len(browser.table()) == 1
-    browser.click("Delete… every hour")
+    browser.click("Open every hour")
+    browser.click("Delete…")
     browser.click("Delete this job")
     assert "The job has been deleted." in browser.text and "No job is planned" in browser.text
 

@@ -130,7 +130,7 @@ class Page:
 
     def local(self, value: datetime.datetime | None) -> str:
         """A moment in the server's time zone, as the scheduler keeps it."""
-        return value.strftime("%Y-%m-%d %H:%M:%S") if value else ""
+        return value.strftime("%Y-%m-%d %H:%M") if value else ""
 
     def count(self, number: int | None) -> str:
         """A number with its thousands set apart."""

@@ -51,9 +51,9 @@ def _create(this: Page) -> dict[str, Any]:
         repository_id = save(this, None, form)
         if repository_id:
             this.message(T("The repository has been added."), SUCCESS)
-            _tell_peer(this, repository_id, form.values["url"])
-            # what comes next: the resources of a remote site, or nothing more for one that comes to us
-            this.go(this.url("repository", repository_id, *(["task"] if form.values["url"] else [])))
+            told = _tell_peer(this, repository_id, form.values["url"])
+            # what comes next: the resources of a remote site; for one that only comes to us nothing more
+            this.go(this.url("repository", repository_id, *(["task"] if told else [])))
     refuse_other_posts(this, form)
     this.crumb(T("Add Repository"))
     return this.view("repository_create", T("Add Repository"), form=form)
@@ -85,20 +85,20 @@ def _register(this: Page, row: Any) -> Any:
     this.go(this.url("repository", row.id))
 
 
-def _tell_peer(this: Page, repository_id: int, url: str | None) -> None:
-    """Register this site at a repository that has an address, and say how it went."""
+def _tell_peer(this: Page, repository_id: int, url: str | None) -> bool:
+    """Register this site at a repository that has an address, and say how it went; True if it is registered there."""
     if not url:
-        return
+        return False
     this.db.commit()        # what was saved stays saved, and the database is free while the peer takes its time
     ok, text = this.app.register(repository_id)
     if ok:
         this.message(this.T("Registration of this site at the repository: %(answer)s", {"answer": text}), SUCCESS)
     else:
-        this.message(this.T("This site could not be registered at the repository: %(answer)s", {"answer": text}),
-                     WARNING)
-        this.message(this.T("Correct the entries and save again; or ask the administrator of the repository to "
-                            "register this site there, with the UUID from the Synchronization Settings, and enter the "
-                            "repository's UUID here."))
+        this.message(this.T("This site could not be registered at the repository: %(answer)s. Correct the entries "
+                            "below and save again; or ask the administrator of the repository to register this site "
+                            "there, with the UUID from the Synchronization Settings, and enter the repository's UUID below.",
+                            {"answer": text.rstrip(".")}), WARNING)
+    return bool(ok)
 
 
 def _delete(this: Page, row: Any) -> dict[str, Any]:
