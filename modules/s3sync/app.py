@@ -185,9 +185,14 @@ class App:
         auth = self.auth
         if auth is None:
             raise NotPermitted("this application knows no users")
-        if not auth.is_logged_in():
-            auth.basic()
-        if not auth.is_logged_in():
+        # A session's cookie does not count: a page elsewhere could make an administrator's browser push.
+        try:
+            offered, _, user = auth.basic()
+        except ValueError:                    # what should be base64 is not
+            offered, user = True, None
+        if not offered:
+            raise NotAuthenticated(hint="This application must set auth.settings.allow_basic_login = True")
+        if not user:
             raise NotAuthenticated(hint="Send user name and password of a user with the role for synchronization")
         if not self.host.member(self.settings.page_role):
             raise NotPermitted("Insufficient Privileges", hint=f"The user needs the role {self.settings.page_role}")

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import secrets
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
 from typing import Callable
 
 from ..errors import AlreadyRunning, ConfigurationError, ConnectError, Interrupted, LeaseLost, SyncError
-from . import log
+from . import allowed, log
 from .lease import Lease, own_name
 from .outcome import RESULTS
 from .peer import Peer, Task
@@ -21,6 +22,7 @@ from .push import Pusher
 from .push_plain import PlainPusher
 from .repository import Repository, load, tasks
 from .site import Site
+from .stop import Stop
 
 #: who does the work, by direction and whether the peer is of our kind
 WORK: dict[tuple[str, bool], type[Puller] | type[Pusher] | type[PlainPusher]] = {
@@ -37,11 +39,16 @@ class Runner:
     ----------
     connect : prepares to open the peer of a repository; what it returns is called in another thread, must not use the
         database, and raises SyncError if the peer cannot be spoken to
+    stop : tells when runs have to end early
+    clock : the server's local time, in which the repositories' allowed hours are
     """
 
-    def __init__(self, site: Site, connect: Callable[[Repository, Site], Callable[[], Peer]]) -> None:
+    def __init__(self, site: Site, connect: Callable[[Repository, Site], Callable[[], Peer]], stop: Stop | None = None,
+                 clock: Callable[[], datetime] = datetime.now) -> None:
         self.site = site
         self.connect = connect
+        self.stop = stop or Stop()
+        self.clock = clock
 
     def synchronize(self, repository_id: int, user_id: int | None = None, manual: bool = False) -> str:
         """Run all tasks of a repository; returns the worst result, one of `ORDER`.
@@ -50,6 +57,8 @@ class Runner:
         """
         site = self.site
         repository = load(site.db.dal, repository_id)
+        if not manual and not allowed.now(site, repository, self.clock(), self.stop):
+            return "warning"
         lease = Lease(site, f"repository/{repository.id}", f"{own_name()}/{secrets.token_hex(3)}")
         try:
             lease.take()
@@ -65,12 +74,17 @@ class Runner:
 
     def _run(self, repository: Repository, lease: Lease, user_id: int | None, manual: bool) -> str:
         site = self.site
-        run = Run(site, repository.id, lease, manual, user_id)
+        run = Run(site, repository.id, lease, manual, user_id, self.stop)
         results = []
         message = ""
         code = ""
         try:
             peer = self._open(repository, run)
+        except Interrupted as error:
+            site.rollback()
+            log.write(site, repository.id, None, "none", "none", "connect", "warning", error.message)
+            run.finish("interrupted", error.message, error.code)
+            return "warning"
         except SyncError as error:
             site.rollback()
             mode, transmission, action = ("login", "outgoing", "login") if error.remote else ("none", "none", "connect")
@@ -100,7 +114,8 @@ class Runner:
             peer.close()
         worst = max(results or ["success"], key=ORDER.index)
         log.prune(site)
-        run.finish("error" if worst == "fatal" else worst, message, code)
+        interrupted = code == Interrupted.code
+        run.finish("interrupted" if interrupted else "error" if worst == "fatal" else worst, message, code)
         return worst
 
     def _open(self, repository: Repository, run: Run) -> Peer:
@@ -136,9 +151,10 @@ class Runner:
         except site.db.driver_error as broken:
             site.rollback()
             failure = DatabaseFailed(f"{type(broken).__name__}: {broken}")
-        result = "error" if failure.transient else "fatal"
+        interrupted = isinstance(failure, Interrupted)
+        result = "warning" if interrupted else "error" if failure.transient else "fatal"
         done = f" ({step.counts.records} records were done before)" if step.counts.records else ""
-        step.finish("error", failure.message + done)
+        step.finish("interrupted" if interrupted else "error", failure.message + done)
         action = "fetch" if action == "import" else action
         log.write(site, repository.id, task.resource, step.direction, "outgoing", action, result, failure.message + done,
                   failure.remote)
@@ -171,7 +187,7 @@ def summary(step: Step) -> tuple[str, str]:
         result = "warning"
     elif counts.conflicts:
         result = "warning"
-    message = f"{text} ({counts.records} records: {', '.join(parts)})"
+    message = f"{text} ({counts.records} record{'s' if counts.records > 1 else ''}: {', '.join(parts)})"
     if counts.errors:
         message += ". Rejected: " + "; ".join(counts.errors)
         if counts.rejected > len(counts.errors):
