@@ -7,7 +7,7 @@ from typing import Sequence
 from .lease import Lease
 from .outcome import Counts, Outcome
 from .site import Site
-
+from .stop import Stop
 
 INTERRUPTED = "Its process ended before it did; the next run went on from where it was"
 
@@ -15,9 +15,11 @@ INTERRUPTED = "Its process ended before it did; the next run went on from where 
 class Run:
     """A row of sync_run."""
 
-    def __init__(self, site: Site, repository_id: int, lease: Lease, manual: bool, user_id: int | None) -> None:
+    def __init__(self, site: Site, repository_id: int, lease: Lease, manual: bool, user_id: int | None,
+                 stop: Stop | None = None) -> None:
         self.site = site
         self.lease = lease
+        self.stop = stop or Stop()
         now = site.now()
         for row in site.db.rows('SELECT "id" FROM "sync_run" WHERE "repository_id" = ? AND "status" = ?',
                                 [repository_id, "running"]):
@@ -36,8 +38,14 @@ class Run:
         self._write(phase=name)
         self.site.db.commit()
 
+    def commit(self) -> None:
+        """A batch is done for good. Raises Interrupted if it is to be the last one."""
+        self.site.db.commit()
+        self.stop.check()
+
     def beat(self) -> None:
-        """A sign of life while waiting, committed; does something every few seconds at most."""
+        """A sign of life while waiting, committed; does something every few seconds at most. Raises Interrupted."""
+        self.stop.check()
         if time.monotonic() - self._beaten > 5:
             self.touch()
             self.site.db.commit()

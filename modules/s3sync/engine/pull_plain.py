@@ -65,7 +65,7 @@ class PlainPuller(Puller):
                 if record.modified_on and (newest is None or record.modified_on > newest):
                     newest = record.modified_on
             self.apply(group)
-            self.site.db.commit()
+            self.step.run.commit()
         return newest
 
     def apply(self, records: list[Record]) -> list[Outcome]:

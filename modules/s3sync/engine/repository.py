@@ -24,11 +24,14 @@ class Repository:
     apitype: str = "eden"
     synchronise_uuids: bool = False
     accept_push: bool = True
+    allowed_hours: str = ""
+    bandwidth: int = 0          #: kB/s, 0 = as fast as it goes
 
 
 def _repository(row: Any) -> Repository:
     return Repository(int(row.id), row.uuid or "", row.name or "", row.url or "", row.username or "", row.password or "",
-                      row.proxy or "", row.apitype or "eden", bool(row.synchronise_uuids), accepts_push(row))
+                      row.proxy or "", row.apitype or "eden", bool(row.synchronise_uuids), accepts_push(row),
+                      row.allowed_hours or "", row.bandwidth or 0)
 
 
 def load(dal: Any, repository_id: int) -> Repository:

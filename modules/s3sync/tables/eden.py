@@ -1,7 +1,7 @@
 """Eden's own `sync_*` tables, column for column, so that a deployment keeps its data when s3sync takes over.
 
 PostgreSQL drops a column that a definition leaves out and rewrites one whose length differs: types, lengths and
-constraints here are Eden's and stay so. The only addition is ``sync_repository.accept_push``.
+constraints here are Eden's and stay so. The only additions are the last columns of ``sync_repository``.
 """
 from __future__ import annotations
 
@@ -118,7 +118,9 @@ def define(db: Any, T: Callable[[str], Any] | None = None, user_id: Callable[[],
           Field("last_connected", "datetime", default=None, writable=False, label=text("Last connected")),
           Field("last_refresh", "datetime", default=None, readable=False, writable=False),
           # ours; Eden rows from before have NULL, see accepts_push
-          Field("accept_push", "boolean", default=False, label=text("Accept Pushes")))
+          Field("accept_push", "boolean", default=False, label=text("Accept Pushes")),
+          Field("allowed_hours", default=None, label=text("Allowed Hours")),      # s3sync.hours; None = at any time
+          Field("bandwidth", "integer", default=None, label=text("Bandwidth")))     # kB/s; None = no limit
 
     table("sync_dataset",
           Field("repository_id", "reference sync_repository", default=None),

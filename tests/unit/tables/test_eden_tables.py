@@ -55,7 +55,9 @@ TABLES = {
         keep_source       boolean   -   -  False
         last_connected    datetime  -   -  None
         last_refresh      datetime  -   -  None
-        accept_push       boolean   -   -  False""", True),
+        accept_push       boolean   -   -  False
+        allowed_hours     string    512 -  None
+        bandwidth         integer   -   -  None""", True),
     "sync_dataset": ("""
         repository_id     reference sync_repository - - None
         code              string    64  - None
