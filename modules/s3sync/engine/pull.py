@@ -86,7 +86,7 @@ class Puller:
         for following in chunks(batch.records, site.settings.batch_size):
             if group is not None:
                 self.apply(group)
-                site.db.commit()
+                self.step.run.commit()
             group = following
         if group is not None:
             self.apply(group)
@@ -94,7 +94,7 @@ class Puller:
             cursors.save(site, self.repository_uuid, self.task.id, "pull", self.scope, positions)
         if group is None:
             self.step.batch(())
-        site.db.commit()
+        self.step.run.commit()
 
     def apply(self, records: list[Record]) -> list[Outcome]:
         """Apply records of one table in the present transaction, and keep account of them."""
@@ -141,7 +141,7 @@ class Puller:
                 records = [r for r in quarantine.read(site, xml) if r.table == table]
                 if records:
                     self.apply(records)
-                site.db.commit()
+                self.step.run.commit()
 
 
 def chunks(records: Iterable[Record], size: int) -> Iterator[list[Record]]:

@@ -127,7 +127,7 @@ class Pusher:
         cursors.save(site, self.repository_uuid, self.task.id, "push", self.scope,
                      {name: site.index.cursor(name, seq) for name, seq in positions.items()})
         self.step.batch(outcomes)
-        site.db.commit()
+        self.step.run.commit()
 
     def _checked(self, receipt: Receipt, records: Sequence[Record]) -> list[Outcome]:
         told = {(o.table, o.uuid): o for o in receipt.outcomes or ()}

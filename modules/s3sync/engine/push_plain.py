@@ -81,7 +81,7 @@ class PlainPusher:
                             [(by_uuid[o.uuid], o) for o in outcomes if o.result == "rejected"])
             quarantine.release(site, self.repository_id, "push", name, [o.uuid for o in outcomes if o.result != "rejected"])
         self.step.batch(outcomes)
-        site.db.commit()
+        self.step.run.commit()
 
     @staticmethod
     def _fate(record: Record, known: object) -> str:
