@@ -9,12 +9,13 @@ from typing import Any, BinaryIO, Callable, Iterator, Mapping
 from lxml import etree
 
 from ..errors import DocumentError, DocumentTooLarge, DocumentTruncated, EmptyAnswer
+from . import prologue
 from .record import Record, Tuid, Upload
 from .schema import Field, Schema
 from .values import TEXT_TYPES, Decoder, check, decode_datetime, decode_uuids, decoder, shown
 
 CHUNK = 1 << 15        #: bytes read at once
-HEAD = 1 << 16         #: bytes within which the root element must have begun
+HEAD = 1 << 18         #: bytes within which the root element must have begun, attributes included
 
 #: Attributes of <resource> that are attributes of Record, under the same name
 _USUAL = frozenset(("uuid", "tuid", "alias", "mci", "created_on", "created_by", "modified_on", "modified_by",
@@ -29,7 +30,7 @@ class Limits:
     """
 
     max_document: int = 4 << 30       #: bytes of the document, expanded
-    max_record: int = 64 << 20        #: bytes of one record with all that is nested in it
+    max_record: int = 32 << 20        #: bytes of one record with all that is nested in it
     max_text: int = 8 << 20           #: characters of one value
     max_depth: int = 32               #: nested elements, the root being the first
     max_records: int = 20_000_000     #: records, nested ones included
@@ -104,7 +105,8 @@ class Document:
         self._head = self._open()
 
     def __iter__(self) -> Iterator[Record]:
-        parser = _parser(("end",), ("resource",))
+        # Only the ends of resources are of interest; "start" is for the root, which must be known to be kept short.
+        parser = _parser(("start", "end"), ("s3xml", "resource"))
         root: Any = None
         pending = 0        # bytes since a record of the top level ended
         position = 0
@@ -119,11 +121,10 @@ class Document:
             except etree.XMLSyntaxError as error:
                 broken = error
             pending += len(chunk)
-            for _event, element in parser.read_events():
-                parent = element.getparent()
-                if root is None and parent.getparent() is None:
-                    root = parent
-                if parent is root:
+            for event, element in parser.read_events():
+                if root is None:
+                    root = element
+                elif event == "end" and element.getparent() is root:
                     pending = 0
                     position += 1
                     record = self._record(element, position, 2)
@@ -135,7 +136,7 @@ class Document:
                 raise DocumentTooLarge(f"record {position + 1} has more than {self.limits.max_record} bytes")
             if root is not None:
                 # The last child may still be growing, all before it are done with.
-                element = parent = None
+                element = None
                 del root[:-1]
             chunk = self.source.read(CHUNK)
         try:
@@ -145,41 +146,41 @@ class Document:
 
     def _open(self) -> bytes:
         """Read as far as the root element, check it, keep its attributes; returns what has been read."""
-        parser = _parser(("start",), None)
         head = b""
-        done = 0
-        while done < HEAD:
+        chunk = self.source.read(CHUNK)
+        while chunk and not prologue.ends(head := head + chunk):
+            if len(head) > HEAD:
+                raise DocumentError(f"there is no root element within {HEAD} bytes")
             chunk = self.source.read(CHUNK)
-            if not chunk:
-                break
-            head += chunk
-            # In small pieces, so that little of what stands behind the root element is looked at here.
-            while done < len(head):
-                piece, broken = head[done:done + 256], None
-                done += len(piece)
-                try:
-                    parser.feed(piece)
-                except etree.XMLSyntaxError as error:
-                    broken = error
-                for _event, root in parser.read_events():
-                    self._check(root, head)
-                    return head
-                if broken is not None:
-                    raise _no_document(head, str(broken))
         if not head.strip(b"\0 \t\r\n\xef\xbb\xbf\xff\xfe"):
             raise EmptyAnswer()
-        if _sniff(head):
-            raise _no_document(head, "")
-        if done < HEAD:
-            raise DocumentTruncated(f"after {len(head)} bytes, before it began")
-        raise _no_document(head, f"there is no root element within {HEAD} bytes")
+        parser = _parser(("start",), None)
+        done = 0
+        while done < HEAD:
+            # In small pieces, so that little of what stands behind the root element is looked at here.
+            piece, broken = head[done:done + 256], None
+            done += len(piece)
+            try:
+                parser.feed(piece)
+            except etree.XMLSyntaxError as error:
+                broken = error
+            for _event, root in parser.read_events():
+                self._check(root, head)
+                return head
+            if broken is not None:
+                raise prologue.refusal(head, str(broken))
+            if done == len(head):
+                chunk = self.source.read(CHUNK)
+                if not chunk:
+                    raise DocumentTruncated(f"after {len(head)} bytes, before it began")
+                head += chunk
+        raise DocumentError(f"there is no root element within {HEAD} bytes")
 
     def _check(self, root: Any, head: bytes) -> None:
-        document = root.getroottree().docinfo
         if root.tag != "s3xml":
-            raise _no_document(head, f"its root element is <{root.tag}>")
-        if document.internalDTD is not None or document.doctype:
-            raise DocumentError("it has a DOCTYPE", hint="Documents with a DOCTYPE are refused")
+            raise prologue.refusal(head, f"its root element is <{root.tag}>")
+        if root.getroottree().docinfo.internalDTD is not None:
+            raise DocumentError("it has a DOCTYPE")
         self.attributes = dict(root.items())
         fields = self.attributes.get("fields")
         if fields is not None:
@@ -392,6 +393,7 @@ def _any_error(record: Record) -> bool:
 
 
 def _parser(events: Any, tag: tuple[str, ...] | None) -> Any:
+    # A DOCTYPE is never seen by the parser (see s3sync.s3xml.prologue); everything that could follow from one is off as well.
     return etree.XMLPullParser(
         events=events, tag=tag, resolve_entities=False, no_network=True, load_dtd=False, dtd_validation=False,
         attribute_defaults=False, huge_tree=False, remove_comments=True, remove_pis=True, collect_ids=False)
@@ -399,25 +401,3 @@ def _parser(events: Any, tag: tuple[str, ...] | None) -> Any:
 
 def _syntax_error(error: etree.XMLSyntaxError, position: int) -> DocumentError:
     return DocumentError(f"after {position} records: {error}")
-
-
-def _sniff(head: bytes) -> str:
-    """What the beginning of something that is no S3XML looks like."""
-    text = head[:2048].decode("utf-8", "replace").strip("\ufeff \t\r\n")
-    start = text[:200].lower()
-    if start.startswith("<!doctype html") or "<html" in start:
-        title = text.lower().partition("<title>")[2]
-        title = text[len(text) - len(title):].partition("<")[0].strip() if title else ""
-        return f"an HTML page {shown(title)}" if title else "an HTML page"
-    if start[:1] in ("{", "["):
-        return f"JSON, {shown(text[:200], 200)}"
-    if start[:1] != "<":
-        return shown(text[:200], 80)
-    return ""
-
-
-def _no_document(head: bytes, reason: str) -> DocumentError:
-    what = _sniff(head)
-    if what:
-        return DocumentError(f"got {what}", hint="Is the URL that of a synchronization repository?")
-    return DocumentError(reason)

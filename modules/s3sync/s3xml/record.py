@@ -44,6 +44,8 @@ class Record:
     vector: str | None = None             #: version vector (s3sync peers only), as text
     position: int = 0                     #: its place among the records of the document's top level, from 1
     error: str | None = None              #: why it cannot be read; `values` is then incomplete
+    sent_as: str | None = None            #: the uuid it came with, where this site knows it by another
+    anonymous: bool = False               #: it came without uuid; the one it has was derived from what it says
     xml: str | None = None                #: its source, kept when it or a record nested in it cannot be read
 
     def __init__(self, table: str, uuid: str | None = None, values: dict[str, Any] | None = None, **more: Any) -> None:
