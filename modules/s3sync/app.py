@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import logging
 import os
+from dataclasses import replace
 from typing import Any, Callable, Mapping
 
 from .engine import log
@@ -47,7 +48,7 @@ class App:
         deployment = environment.get("deployment_settings") or environment.get("settings") or {}
         self.settings: Settings = load_settings(_plain(deployment.get("sync") if hasattr(deployment, "get") else None))
         self.tasks: dict[str, Callable[..., str]] = {"sync_synchronize": self.synchronize}
-        self.vault = Vault(self.folder)
+        self.vault = Vault(os.path.join(self.folder, "private"))
         self.request = request
         self.host: Web2pyHost = None  # type: ignore[assignment]  # needs the tables: see start
 
@@ -102,14 +103,14 @@ class App:
 
     def _proxy(self) -> str:
         row = self.db(self.db.sync_config.id > 0).select(self.db.sync_config.proxy, limitby=(0, 1)).first()
-        return (row.proxy if row else "") or ""
+        return self.vault.decrypt(row.proxy) if row and row.proxy else ""
 
     def register(self, repository_id: int) -> tuple[bool, str]:
         """Register this site at a repository, and learn its UUID; (done, what was said)."""
         repository: Repository = load(self.db, int(repository_id))
         if not repository.url:
             return False, "No URL set for repository"
-        site = Site(self.host, self.settings)
+        site = Site(self.host, replace(self.settings, retries=0))      # somebody is waiting for the page
         remote = True
         try:
             with client_of(repository, site, self.vault, self._proxy()) as client:

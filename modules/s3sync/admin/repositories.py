@@ -53,7 +53,7 @@ def _create(this: Page) -> dict[str, Any]:
             this.message(T("The repository has been added."), SUCCESS)
             told = _tell_peer(this, repository_id, form.values["url"])
             if not told and not form.values["uuid"]:
-                this.message(T("The UUID below was made up for now, because the repository could not be asked for its own."))
+                this.message(T("The UUID of the repository is not known yet. It is filled in at the first connection."))
             # what comes next: the resources of a remote site; for one that only comes to us nothing more
             this.go(this.url("repository", repository_id, *(["task"] if told else [])))
     refuse_other_posts(this, form)

@@ -2,9 +2,11 @@
 from __future__ import annotations
 
 import re
+import secrets
 from typing import Any
 
 from .. import tables
+from ..engine.repository import UNKNOWN
 from .fields import Checkbox, Input
 from .form import Form
 from .page import Page
@@ -41,12 +43,17 @@ def fields(this: Page, row: Any) -> list[Input]:
                      "Settings. User name and password may be part of it; a stored password is shown as ***.")),
         Checkbox("accept_push", T("Accept Pushes"), tables.accepts_push(row) if row else False,
                  help=T("The repository is allowed to push updates to this site.")),
-        Input("uuid", T("UUID"), row and row.uuid, length=128, check=lambda text: _uuid(this, text),
+        Input("uuid", T("UUID"), row and known_uuid(row), length=128, check=lambda text: _uuid(this, text),
               help=T("From the Synchronization Settings of the repository. Required if there is no URL; otherwise it "
                      "may be left empty: the repository is asked for it.")),
         Checkbox("synchronise_uuids", T("Synchronize UUIDs"), bool(row and row.synchronise_uuids),
                  help=T("Where both sites have the same record under different UUIDs, take over the repository's.")),
     ]
+
+
+def known_uuid(row: Any) -> str:
+    """The repository's UUID, "" as long as it has not told it."""
+    return "" if row.uuid.startswith(UNKNOWN) else str(row.uuid)
 
 
 def _uuid(this: Page, text: str) -> str:
@@ -98,6 +105,8 @@ def save(this: Page, row: Any, form: Form) -> int | None:
         # a deleted repository still holds its UUID, which may exist only once
         db((table.deleted == True) & (table.uuid == given["uuid"])).update(uuid="")  # noqa: E712
         values["uuid"] = given["uuid"]
+    elif not row:
+        values["uuid"] = f"{UNKNOWN}{secrets.token_hex(8)}"
     if row:
         row.update_record(**values)
         return int(row.id)

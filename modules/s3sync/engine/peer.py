@@ -92,6 +92,7 @@ class Peer(abc.ABC):
     """
 
     own = False
+    uuid = ""       #: its identity, if it told
 
     @abc.abstractmethod
     def pull(self, task: Task, cursors: dict[str, str], limit: int, scanned: str | None) -> Batch:

@@ -10,9 +10,13 @@ from .decide import METHODS, POLICIES, Policies
 from .peer import Task
 
 
+#: what stands in sync_repository.uuid (which must not be empty) until the peer has told its own
+UNKNOWN = "unknown:"
+
+
 @dataclass(frozen=True)
 class Repository:
-    """A row of sync_repository. `password` is as stored, encrypted; `uuid` is the peer's identity, if known."""
+    """A row of sync_repository. `password` is as stored, encrypted; `uuid` is the peer's identity."""
 
     id: int
     uuid: str
@@ -26,6 +30,12 @@ class Repository:
     accept_push: bool = True
     allowed_hours: str = ""
     bandwidth: int = 0          #: kB/s, 0 = as fast as it goes
+
+
+    @property
+    def known(self) -> bool:
+        """Is the peer's identity known?"""
+        return bool(self.uuid) and not self.uuid.startswith(UNKNOWN)
 
 
 def _repository(row: Any) -> Repository:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import secrets
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import datetime
 from typing import Callable
 
@@ -92,6 +93,10 @@ class Runner:
             log.write(site, repository.id, None, mode, transmission, action, result, error.message, error.remote)
             run.finish("error", error.message, error.code)
             return result
+        if not repository.known and peer.uuid:
+            site.db.execute('UPDATE "sync_repository" SET "uuid" = ? WHERE "id" = ?', [peer.uuid, repository.id])
+            site.db.commit()
+            repository = replace(repository, uuid=peer.uuid)
         try:
             found = tasks(site.db.dal, repository.id)
             plan = [(task, direction) for task in found for direction in ("pull", "push")

@@ -6,6 +6,7 @@ from typing import Callable
 from ..engine.peer import Peer
 from ..engine.repository import Repository
 from ..engine.site import Site
+from ..engine.stop import Stop
 from ..errors import ConfigurationError, PeerRefused
 from ..s3xml.reader import Limits
 from ..s3xml.schema import Schema
@@ -15,13 +16,17 @@ from .http import HttpClient
 from .s3sync import PROTOCOL, S3SyncPeer
 
 
-def client_of(repository: Repository, site: Site, vault: Vault, proxy: str = "") -> HttpClient:
-    """A client for a repository, with its credentials and its proxy (or the site's)."""
-    return HttpClient(repository.url, repository.username, vault.decrypt(repository.password) if repository.password else "",
-                      vault.decrypt(repository.proxy) if repository.proxy else proxy, settings=site.settings)
+def client_of(repository: Repository, site: Site, vault: Vault, proxy: str = "", stop: Stop | None = None) -> HttpClient:
+    """A client for a repository, with its credentials and its proxy (or the site's); `stop` breaks off what it waits for."""
+    client = HttpClient(repository.url, repository.username, vault.decrypt(repository.password) if repository.password else "",
+                      vault.decrypt(repository.proxy) if repository.proxy else proxy,
+                        settings=site.settings, tick=stop.check if stop else lambda: None, bandwidth=repository.bandwidth)
+    if stop is not None:
+        stop.breaks(client.abort)
+    return client
 
 
-def connect(repository: Repository, site: Site, vault: Vault, proxy: str = "") -> Callable[[], Peer]:
+def connect(repository: Repository, site: Site, vault: Vault, proxy: str = "", stop: Stop | None = None) -> Callable[[], Peer]:
     """How to open the peer of a repository. It is asked what it is; what does not know the question is a plain Eden.
 
     The opening itself does not use the database, so that it may wait in another thread.
@@ -36,7 +41,7 @@ def connect(repository: Repository, site: Site, vault: Vault, proxy: str = "") -
     def schema(name: str) -> Schema | None:
         return site.table(name).schema if site.host.carries(name) else None
 
-    client = client_of(repository, site, vault, proxy)
+    client = client_of(repository, site, vault, proxy, stop)
     limits = Limits.of(site.settings)
 
     def opener() -> Peer:
@@ -57,10 +62,10 @@ def _open(client: HttpClient, repository: Repository, site_uuid: str, domain: st
     uuid = str(said.get("uuid", ""))
     if uuid == site_uuid:
         raise ConfigurationError("the repository's URL points to this very site", hint="Enter the URL of the other site")
-    if repository.uuid and uuid != repository.uuid:
+    if repository.known and uuid != repository.uuid:
         raise ConfigurationError(f"the site at {client.base_url} has the UUID {uuid}, registered is {repository.uuid}",
                                  hint="Check the URL; if it is the right site, enter its UUID in the repository's configuration")
-    return S3SyncPeer(client, site_uuid, schema, limits, domain)
+    return S3SyncPeer(client, site_uuid, schema, limits, domain, uuid)
 
 
 def handshake(client: HttpClient) -> dict[str, object] | None:

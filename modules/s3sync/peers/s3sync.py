@@ -23,13 +23,15 @@ class S3SyncPeer(Peer):
     Parameters
     ----------
     schemas : schema of a local table, None for tables that do not exist here
+    uuid : the peer's identity, as it told
     """
 
     own = True
 
     def __init__(self, client: HttpClient, site_uuid: str, schemas: Callable[[str], Schema | None], limits: Limits,
-                 domain: str = "") -> None:
+                 domain: str = "", uuid: str = "") -> None:
         self.client = client
+        self.uuid = uuid
         self.site_uuid = site_uuid
         self.schemas = schemas
         self.limits = limits

@@ -33,10 +33,10 @@ def answer(site: Site, request: Request) -> Response:
 
 def _store(site: Site, uuid: str, name: str) -> Response:
     table = site.db.dal.sync_repository
-    row = site.db.dal(table.uuid == uuid).select(table.id, table.deleted).first()
+    row = site.db.dal(table.uuid == uuid).select(table.id, table.name, table.deleted).first()
     values: dict[str, Any] = {"apitype": "eden"}
-    if name:
-        values["name"] = name
+    if name and (row is None or row.deleted or not row.name):
+        values["name"] = name                   # what an administrator called it stays
     if row is None:
         number = table.insert(uuid=uuid, **{"name": uuid[:64], **values})
         return _said(site, int(number), True, "Registration successful")
