@@ -5,19 +5,27 @@ Everything is looked up once per batch. What cannot be written is an outcome, ne
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
-from typing import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any, Sequence
 
-from ..errors import NotPermitted
+from ..errors import NotPermitted, UnknownRepository
+from ..hosts.base import Hooks
+from ..hosts.callback import HookError, ImportItem, Values, call
 from ..hosts.table import StoredRow, TableMap
 from ..index.digest import deletion_digest, digest
 from ..index.index import Note, Version
-from ..index.vector import Order, compare, increment, merge
+from ..index.vector import Order, compare, increment, merge, parse, site_key
 from ..s3xml.record import Record
-from . import waiting
+from . import alias, waiting
 from .check import Checker
 from .decide import Action, Decision, Mine, Policies, Settle, Theirs, decide
+from .end import Ender
+from .match import Matcher
 from .outcome import Outcome
+from .referring import rename
+from .repository import Repository, load
+from .resolve import python_values
 from .site import Site
 from .write import Writer
 
@@ -33,6 +41,7 @@ class Item:
     version: Version | None
     decision: Decision
     theirs: str                      #: vector of the record that arrived
+    values: dict[str, Any]           #: what it said, whatever is left of it to be written
 
     @property
     def uuid(self) -> str:
@@ -49,18 +58,32 @@ class Applier:
     task_id : for conflict and quarantine entries
     """
 
-    def __init__(self, site: Site, repository_id: int | None, origin: str, policies: Policies, task_id: int | None = None) -> None:
+    def __init__(self, site: Site, repository_id: int | None, origin: str, policies: Policies,
+                 task_id: int | None = None) -> None:
         self.site = site
         self.repository_id = repository_id
         self.origin = origin
         self.policies = policies
         self.task_id = task_id
         self._checkers: dict[str, Checker] = {}
+        self._matchers: dict[str, Matcher] = {}
+
+    @cached_property
+    def repository(self) -> Repository | None:
+        """The repository the records come from."""
+        try:
+            return load(self.site.db.dal, self.repository_id) if self.repository_id else None
+        except UnknownRepository:
+            return None
 
     def apply(self, name: str, records: Sequence[Record]) -> list[Outcome]:
-        """Apply records of one table; one outcome for each, in no particular order."""
+        """Apply records of one table; one outcome for each, in no particular order.
+
+        A record that this site knows by another uuid gets that uuid.
+        """
         outcomes: list[Outcome] = []
         batch: dict[str, Record] = {}
+        alias.localise(self.site, self.site.table(name), records)
         for record in records:
             if record.error or not record.uuid:
                 reason = record.error or "the record has no uuid"
@@ -70,7 +93,9 @@ class Applier:
                 batch = {record.uuid: record}
             else:
                 batch[record.uuid] = record
-        return outcomes + self._apply(name, batch)
+        outcomes += self._apply(name, batch)
+        sent = {r.uuid: r.sent_as for r in records if r.sent_as}
+        return [replace(o, sent_as=sent[o.uuid] or "") if o.uuid in sent else o for o in outcomes] if sent else outcomes
 
     def _apply(self, name: str, batch: dict[str, Record]) -> list[Outcome]:
         if not batch:
@@ -78,10 +103,18 @@ class Applier:
         site, table = self.site, self.site.table(name)
         site.index.lock(name)
         rows = table.by_uuid(batch, lock=True)
+        matcher = self._matchers.get(name)
+        if matcher is None:
+            synchronise = self.repository is not None and self.repository.synchronise_uuids
+            matcher = self._matchers[name] = Matcher(site, table, site.host.hooks(name), self.origin, synchronise)
+        outcomes = []
+        absent = [r for u, r in batch.items() if u not in rows and not r.deleted]
+        if absent and matcher.active:
+            outcomes += self._match(table, matcher, absent, batch, rows)
         site.index.canonical(table, list(rows.values()))
         versions = site.index.look(table, list(rows.values()))
-        versions.update(site.index.versions(name, [u for u in batch if u not in rows]))
-        items, outcomes = [], []
+        versions.update(site.index.absent(name, [u for u in batch if u not in rows]))
+        items = []
         for uuid, record in batch.items():
             item = self._decide(table, record, rows.get(uuid), versions.get(uuid))
             method = CAN.get(item.decision.action)
@@ -91,13 +124,48 @@ class Applier:
                 items.append(item)
         checker = self._checkers.get(name) or self._checkers.setdefault(name, Checker(site.host, table))
         valid = []
+        changing = [i for i in items if i.decision.action in (Action.CREATE, Action.UPDATE)]
+        owners = matcher.owners([i.record for i in changing]) if matcher.unique else {}
         for item in items:
             reason = checker.check(item.record, item.row, item.decision.action)
+            code = "invalid"
+            if not reason and matcher.unique and item.decision.action in (Action.CREATE, Action.UPDATE):
+                reason, code = matcher.clash(item.record, owners), "unique"
             if reason:
-                outcomes.append(Outcome(name, item.uuid, "rejected", reason, "invalid"))
+                outcomes.append(Outcome(name, item.uuid, "rejected", reason, code))
             else:
                 valid.append(item)
         return outcomes + self._write(table, valid)
+
+    def _match(self, table: TableMap, matcher: Matcher, absent: list[Record], batch: dict[str, Record],
+               rows: dict[str, StoredRow]) -> list[Outcome]:
+        """Find out which records here are meant by those with unknown uuids; `batch` and `rows` are brought up to date."""
+        site, name = self.site, table.name
+        matcher.refused, matcher.left = {}, {}
+        found = matcher.match(absent, batch)
+        outcomes = [Outcome(name, uuid, "rejected", reason, "deduplicate") for uuid, reason in matcher.refused.items()]
+        outcomes += [Outcome(name, found.pop(uuid), "kept", reason, sent_as=uuid) for uuid, reason in matcher.left.items()]
+        for uuid in (*matcher.refused, *matcher.left):
+            del batch[uuid]
+        if not found:
+            return outcomes
+        here = table.by_uuid(found.values(), lock=True)
+        aliases = {}
+        for uuid, own in found.items():
+            record, row = batch[uuid], here[own]
+            if matcher.synchronise and not record.anonymous:
+                rename(site, table, row.id, own, uuid)
+                row.uuid = uuid
+                rows[uuid] = row
+            else:
+                aliases[uuid] = own
+                record.sent_as, record.uuid = uuid, own
+                batch[own] = batch.pop(uuid)
+                rows[own] = row
+        alias.remember(site, name, aliases)
+        alias.localise(site, table, list(batch.values()))
+        waiting.arrived(site, table, {uuid: rows[uuid if uuid in rows else own].id for uuid, own in found.items()})
+        return outcomes
 
     def _decide(self, table: TableMap, record: Record, row: StoredRow | None, version: Version | None) -> Item:
         theirs = record.vector or ""
@@ -117,12 +185,51 @@ class Applier:
             else:
                 values = row.values
                 same = all(values.get(field, value) == value for field, value in record.values.items())
+        elif version is not None:                # there is no row, but it is known to be deleted
+            mine = Mine(True, 2, (version.modified_on or "", version.digest))
+            same = record.deleted
         rank = (record.modified_on or "", "")
         if order in (Order.CONCURRENT, Order.EQUAL) and not same and mine is not None:
             rank = (rank[0], deletion_digest(record.replaced_by) if record.deleted else
                     digest({**mine_values(row), **record.values}))
-        their = Theirs(record.deleted, bool(record.replaced_by), record.mci, rank)
-        return Item(record, row, version, decide(order, same, mine, their, self.policies), theirs)
+        their = Theirs(record.deleted, bool(record.replaced_by), self._mci(record, row, version), rank)
+        hooks = self.site.host.hooks(table.name)
+        policies = self.policies.of_table(hooks.update_policy)
+        changed: list[str] = []
+        if policies.fields and row is not None:
+            changed = [n for n, v in record.values.items() if n in row.values and row.values[n] != v]
+        decision = decide(order, same, mine, their, policies, changed)
+        if decision.conflict and hooks.onconflict and row is not None:
+            try:
+                accepted = self._ask(table, record, row, policies, hooks)
+                decision = decide(order, same, mine, their, policies, changed, accepted)
+            except HookError as error:
+                decision = replace(decision, reason=f"{decision.reason} ({error})")
+        if row is None and decision.action is Action.UPDATE:
+            decision = replace(decision, action=Action.CREATE)
+        values = record.values
+        if decision.kept:
+            record.values = {n: v for n, v in values.items() if n not in decision.kept}
+        return Item(record, row, version, decision, theirs, values)
+
+    def _mci(self, record: Record, row: StoredRow | None, version: Version | None) -> int:
+        """How far from its master the record is. A plain Eden does not say so of deletions: it is the master's if ours is."""
+        if record.deleted and row is not None and "mci" not in vars(record) and row.mci == 1 and version is not None:
+            if site_key(f"{self.site.host.site_uuid}/{self.origin}") in parse(version.vector):
+                return 1
+        return record.mci
+
+    def _ask(self, table: TableMap, record: Record, row: StoredRow, policies: Policies, hooks: Hooks) -> bool:
+        """Let the application's onconflict decide: does the version that came win?"""
+        method = "delete" if record.deleted else "update"
+        item = ImportItem(table.dal_table, python_values(self.site, table, record.values), record.uuid,
+                          "merge" if record.replaced_by else method,
+                          Values(python_values(self.site, table, row.values), id=row.id, uuid=row.uuid, mci=row.mci),
+                          strategy=sorted(policies.strategy), update_policy=policies.update, conflict_policy=policies.conflict)
+        item.data.update(uuid=record.uuid, deleted=record.deleted)
+        item.conflict = True
+        call(hooks.onconflict, item, self.repository, Values(tablename=table.name, table=table.dal_table), tablename=table.name)
+        return not item.conflict
 
     def _write(self, table: TableMap, items: list[Item]) -> list[Outcome]:
         site = self.site
@@ -131,11 +238,14 @@ class Applier:
         writer = Writer(site, table, [(i.record, i.row) for i in changing])
         resolver = writer.resolver
         failed = writer.write()
-        failed.update(writer.end([(i.record, i.row) for i in ending if i.row is not None]))
+        ender = Ender(site, table)
+        failed.update(ender.end([(i.record, i.row) for i in ending if i.row is not None]))
+        writer.digests.update(ender.digests)
+        writer.modified.update(ender.modified)
         done = [i for i in items if i.uuid not in failed]
         if changing:
             waiting.forget(site, table.name, [i.uuid for i in changing if i.uuid not in failed])
-        missing = [m for m in resolver.missing if m[0] not in failed or m[0] in resolver.blocked]
+        missing = [m for m in resolver.missing if m[0] not in failed or m[0] in resolver.blocked] + ender.missing
         if missing:
             waiting.remember(site, table.name, missing, self.repository_id)
         created = {i.uuid: writer.ids[i.uuid] for i in done if i.uuid in writer.ids}
@@ -149,7 +259,7 @@ class Applier:
         for item in items:
             decision, uuid = item.decision, item.uuid
             if uuid in failed:
-                code = "reference" if uuid in resolver.blocked else "database"
+                code = "reference" if uuid in resolver.blocked else ender.codes.get(uuid) or writer.codes.get(uuid, "database")
                 outcomes.append(Outcome(table.name, uuid, "rejected", failed[uuid], code, missing=tuple(waits.get(uuid, ()))))
             else:
                 outcomes.append(Outcome(table.name, uuid, decision.action.value, decision.reason, "", decision.conflict,
@@ -186,12 +296,14 @@ class Applier:
     def _record_conflicts(self, table: TableMap, items: list[Item]) -> None:
         rows = []
         for item in items:
-            if not item.decision.conflict or item.row is None:
+            if not item.decision.conflict:
                 continue
-            record, row = item.record, item.row
-            rows.append((self.repository_id, self.task_id, table.name, item.uuid, _dump(row.values, row.deleted),
-                         _dump(record.values, record.deleted), item.version.vector if item.version else "", item.theirs,
-                         _stamp(row.modified_on), _stamp(record.modified_on), self.policies.conflict, item.decision.winner,
+            record, row, version = item.record, item.row, item.version
+            mine = _dump(row.values, row.deleted) if row is not None else _dump({}, True)
+            modified = row.modified_on if row is not None else version.modified_on if version else None
+            rows.append((self.repository_id, self.task_id, table.name, item.uuid, mine,
+                         _dump(item.values, record.deleted), item.version.vector if item.version else "", item.theirs,
+                         _stamp(modified), _stamp(record.modified_on), self.policies.conflict, item.decision.winner,
                          "settled", self.site.now().isoformat(" ")[:19]))
         self.site.db.insert("sync_conflict", (
             "repository_id", "task_id", "tablename", "record_uuid", "mine", "theirs", "mine_vector", "theirs_vector",

@@ -6,7 +6,8 @@ contain edits the other lacks are a conflict. The task's strategy and policies s
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Mapping, Sequence
 
 from ..index.vector import Order
 
@@ -39,15 +40,31 @@ class Settle(enum.Enum):
 
 @dataclass(frozen=True)
 class Policies:
-    """What a task allows, seen from this site. `update` and `conflict` are among POLICIES."""
+    """What a task allows, seen from this site.
+
+    `update` and `conflict` are among POLICIES; `fields` are (field, update policy) for fields that have one of their own.
+    """
 
     strategy: frozenset[str] = frozenset(METHODS)
     update: str = "NEWER"
     conflict: str = "NEWER"
+    fields: tuple[tuple[str, str], ...] = ()
 
     def swapped(self) -> Policies:
         """The same task seen from the peer."""
         return Policies(self.strategy, SWAPPED.get(self.update, self.update), SWAPPED.get(self.conflict, self.conflict))
+
+    def of_table(self, own: str | Mapping[str, str] | None) -> Policies:
+        """With the update policies that the application has for a table: one, or by field with "__default__".
+
+        A word that is no policy acts like THIS, as in Eden.
+        """
+        if not own:
+            return self
+        given = {"__default__": own} if isinstance(own, str) else dict(own)
+        checked = {name: policy if policy in POLICIES else "THIS" for name, policy in given.items()}
+        update = checked.pop("__default__", self.update)
+        return replace(self, update=update, fields=tuple(sorted(checked.items())))
 
 
 @dataclass(frozen=True)
@@ -73,7 +90,8 @@ class Theirs:
 class Decision:
     """What to do, how the version settles, and why.
 
-    `conflict` is true where both sides had edits; `winner` is then "mine" or "theirs".
+    `conflict` is true where both sides had edits; `winner` is then "mine" or "theirs". `kept` are fields that an update must
+    leave as they are.
     """
 
     action: Action
@@ -81,9 +99,11 @@ class Decision:
     reason: str = ""
     conflict: bool = False
     winner: str = ""
+    kept: tuple[str, ...] = ()
 
 
-def decide(order: Order, same: bool, mine: Mine | None, theirs: Theirs, policies: Policies) -> Decision:
+def decide(order: Order, same: bool, mine: Mine | None, theirs: Theirs, policies: Policies,
+           changed: Sequence[str] = (), verdict: bool | None = None) -> Decision:
     """Decide about one record.
 
     Parameters
@@ -91,6 +111,8 @@ def decide(order: Order, same: bool, mine: Mine | None, theirs: Theirs, policies
     order : how my version stands to theirs (BEFORE: theirs contains all of mine); BEFORE where nothing is known here
     same : both have the same values, or both are deleted
     mine : the record here, None if there is no row
+    changed : fields in which the two differ; only needed where fields have policies of their own
+    verdict : in a conflict, whether theirs wins, where the application's onconflict has said so
     """
     if mine is None:
         if theirs.deleted:
@@ -103,11 +125,11 @@ def decide(order: Order, same: bool, mine: Mine | None, theirs: Theirs, policies
     if order is Order.AFTER:
         return Decision(Action.NOTHING, Settle.MINE, "newer here")
     if order is Order.BEFORE:
-        return _allowed(mine, theirs, policies, Settle.THEIRS)
-    return _conflict(mine, theirs, policies)
+        return _allowed(mine, theirs, policies, Settle.THEIRS, changed)
+    return _conflict(mine, theirs, policies, changed, verdict)
 
 
-def _method(mine: Mine, theirs: Theirs) -> tuple[Action, str]:
+def _method(theirs: Theirs) -> tuple[Action, str]:
     if theirs.deleted:
         return (Action.MERGE, "merge") if theirs.merged else (Action.DELETE, "delete")
     return Action.UPDATE, "update"
@@ -121,26 +143,44 @@ def _create(theirs: Theirs, policies: Policies) -> Decision:
     return Decision(Action.CREATE, Settle.THEIRS)
 
 
-def _allowed(mine: Mine, theirs: Theirs, policies: Policies, settle: Settle) -> Decision:
-    """Theirs replaces mine, if strategy and update policy let it.
-
-    NEWER needs no look at the clocks: a version that contains all of mine is later, whatever its clock says.
-    """
-    action, method = _method(mine, theirs)
+def _allowed(mine: Mine, theirs: Theirs, policies: Policies, settle: Settle, changed: Sequence[str]) -> Decision:
+    """Theirs replaces mine, if strategy and update policy let it."""
+    action, method = _method(theirs)
     if method not in policies.strategy:
         return Decision(Action.KEEP, Settle.MINE, f"strategy: no {method}")
-    if policies.update == "THIS":
-        return Decision(Action.KEEP, Settle.MINE, "update policy THIS: records here are kept")
-    if policies.update == "MASTER" and (mine.mci == 0 or theirs.mci != 1):
-        return Decision(Action.KEEP, Settle.MINE, "update policy MASTER: the peer is not its master")
+    own = dict(policies.fields) if action is Action.UPDATE else {}
+    kept = tuple(name for name in changed if own and _forbidden(own.get(name, policies.update), mine, theirs))
+    reason = _forbidden(policies.update, mine, theirs)
+    if len(kept) == len(changed) and (kept or reason):
+        return Decision(Action.KEEP, Settle.MINE, reason or f"update policy of the fields: {', '.join(kept)} kept")
+    if reason and not own:
+        return Decision(Action.KEEP, Settle.MINE, reason)
+    if kept:                                  # a mixture that the peer does not have: an edit of this site's own
+        return Decision(action, Settle.DECIDED, f"update policy of the fields: {', '.join(kept)} kept", kept=kept)
     return Decision(action, settle)
 
 
-def _conflict(mine: Mine, theirs: Theirs, policies: Policies) -> Decision:
+def _forbidden(policy: str, mine: Mine, theirs: Theirs) -> str:
+    """Why an update policy does not let theirs replace mine; "" if it does.
+
+    NEWER needs no look at the clocks: a version that contains all of mine is later, whatever its clock says; where each has
+    edits the other lacks, the conflict policy has spoken before.
+    """
+    if policy == "THIS":
+        return "update policy THIS: records here are kept"
+    if policy == "MASTER" and (mine.mci == 0 or theirs.mci != 1):
+        return "update policy MASTER: the peer is not its master"
+    return ""
+
+
+def _conflict(mine: Mine, theirs: Theirs, policies: Policies, changed: Sequence[str], verdict: bool | None) -> Decision:
     newer = theirs.rank > mine.rank
     policy = policies.conflict
     settle = Settle.MERGED
-    if policy == "NEWER":
+    reason = f"conflict policy {policy}"
+    if verdict is not None:
+        accept, settle, reason = verdict, Settle.DECIDED, "onconflict of the application"
+    elif policy == "NEWER":
         accept = newer
     elif policy == "MASTER":
         # The master copy wins; between two copies the newer one, which every site finds alike.
@@ -148,9 +188,9 @@ def _conflict(mine: Mine, theirs: Theirs, policies: Policies) -> Decision:
     else:
         accept = policy == "OTHER"
         settle = Settle.DECIDED
-    if accept:
-        allowed = _allowed(mine, theirs, policies, settle)
-        if allowed.action is not Action.KEEP:
-            return Decision(allowed.action, settle, f"conflict policy {policy}", True, "theirs")
+    if not accept:
+        return Decision(Action.NOTHING, settle, reason, True, "mine")
+    allowed = _allowed(mine, theirs, policies, settle, changed)
+    if allowed.action is Action.KEEP:
         return Decision(Action.KEEP, Settle.MINE, allowed.reason, True, "mine")
-    return Decision(Action.NOTHING, settle, f"conflict policy {policy}", True, "mine")
+    return Decision(allowed.action, allowed.settle, reason, True, "theirs", allowed.kept)

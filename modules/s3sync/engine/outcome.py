@@ -13,7 +13,8 @@ class Outcome:
     """The fate of one record.
 
     `result` is one of RESULTS. `missing` lists (table, uuid) of references that wait for their target; `conflict` is set where
-    both sides had edits (then `winner` is "mine" or "theirs", seen from the site that applied).
+    both sides had edits (then `winner` is "mine" or "theirs", seen from the site that applied). `sent_as` is the uuid the record
+    came with, where this site knows it by another.
     """
 
     table: str
@@ -24,10 +25,11 @@ class Outcome:
     conflict: bool = False
     winner: str = ""
     missing: tuple[tuple[str, str], ...] = ()
+    sent_as: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """Short form for the answer to a push: only what is not empty."""
-        found: dict[str, Any] = {"table": self.table, "uuid": self.uuid, "result": self.result}
+        found: dict[str, Any] = {"table": self.table, "uuid": self.sent_as or self.uuid, "result": self.result}
         for name in ("reason", "code", "conflict", "winner"):
             value = getattr(self, name)
             if value:

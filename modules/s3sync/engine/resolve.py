@@ -15,6 +15,7 @@ class Resolver:
     ----------
     values : canonical values by record uuid; references are uuids
     creating : uuids of records of this table that the batch creates
+    instances : by record uuid and field, the table in which the target of a reference to a super-entity stands
 
     Attributes
     ----------
@@ -22,12 +23,14 @@ class Resolver:
     blocked : records that cannot be stored without it: uuid -> reason
     """
 
-    def __init__(self, site: Site, table: TableMap, values: Mapping[str, Mapping[str, Any]], creating: set[str]) -> None:
+    def __init__(self, site: Site, table: TableMap, values: Mapping[str, Mapping[str, Any]], creating: set[str],
+                 instances: Mapping[str, Mapping[str, str]] | None = None) -> None:
         self.table = table
         self.missing: list[Missing] = []
         self.blocked: dict[str, str] = {}
         self._found: dict[str, dict[str, int]] = {}
         self._creating = creating
+        self._instances = instances or {}
         self._site = site
         for name, target in table.references.items():
             self._look_up(target, (v.get(name) for v in values.values()))
@@ -44,6 +47,7 @@ class Resolver:
         for name, target in table.references.items():
             wanted = values.get(name)
             if wanted and not self._here(target, wanted):
+                target = self._instances.get(uuid, {}).get(name, target)
                 self.missing.append((uuid, name, target, wanted))
                 if name in table.required:
                     self.blocked[uuid] = f"{name}: {target} {wanted} has not arrived yet"
@@ -74,3 +78,17 @@ class Resolver:
             return self._found[target].get(value)
         found = self._found[self.table.list_references[name]]
         return None if value is None else sorted(found[u] for u in value if u in found)
+
+
+def python_values(site: Site, table: TableMap, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Canonical values as callbacks expect them: Python types, references as local ids where their target is here."""
+    found: dict[str, Any] = {}
+    for name, value in values.items():
+        if name in table.references:
+            found[name] = site.references.ids(table.references[name], [value]).get(value) if value else None
+        elif name in table.list_references:
+            ids = site.references.ids(table.list_references[name], value or ())
+            found[name] = [ids[u] for u in value if u in ids] if value is not None else None
+        elif name in table.schema.by_name and table.schema.by_name[name].type != "upload":
+            found[name] = table.python_value(name, value)
+    return found

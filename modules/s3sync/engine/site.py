@@ -22,7 +22,7 @@ class Site:
         self.db = host.db
         self.settings = settings
         self.now = now
-        self.references = References(self.db)
+        self.references = References(self.db, host.key)
         self.index = Index(self.db, host.site_uuid, host.table, self.references, settings.overlap, now)
 
     def table(self, name: str) -> TableMap:

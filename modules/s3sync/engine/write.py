@@ -1,26 +1,18 @@
 """Rows into the table: in bulk where nobody is listening, one by one where the host has callbacks."""
 from __future__ import annotations
 
-import json
-from typing import Any, Sequence
+from contextlib import contextmanager
+from typing import Any, Iterator, Sequence
 
-from pydal.objects import Row
-
+from ..hosts.callback import Form, HookError, call
 from ..hosts.table import StoredRow, TableMap
-from ..index.digest import deletion_digest, digest
+from ..index.digest import digest
 from ..s3xml.record import Record
+from . import waiting
 from .resolve import Resolver
 from .site import Site
 
 Pair = tuple[Record, "StoredRow | None"]
-
-
-class Form:
-    """What callbacks of web2py and Eden expect: `vars` with the values (and id), `errors` to fill."""
-
-    def __init__(self, values: dict[str, Any]) -> None:
-        self.vars = Row(values)
-        self.errors = Row()
 
 
 class Writer:
@@ -29,6 +21,7 @@ class Writer:
     Attributes
     ----------
     ids : local ids of records that were created, by uuid
+    codes : of records that failed, for other reasons than the database's
     digests, modified : digest and modified_on of rows as they now stand, by uuid
     resolver : references of the batch
     """
@@ -38,12 +31,15 @@ class Writer:
         self.table = table
         self.hooks = site.host.hooks(table.name)
         self.ids: dict[str, int] = {}
+        self.codes: dict[str, str] = {}
         self.digests: dict[str, str] = {}
         self.modified: dict[str, str | None] = {}
         self.pairs = pairs
+        self.one_by_one = table.has_callbacks or self.hooks.around_writes
         self._incomplete: set[str] = set()       # created before a record of this batch they refer to
         self.values = {str(record.uuid): self._values(record, row) for record, row in pairs}
-        self.resolver = Resolver(site, table, self.values, {str(r.uuid) for r, row in pairs if row is None})
+        self.resolver = Resolver(site, table, self.values, {str(r.uuid) for r, row in pairs if row is None},
+                                 {str(r.uuid): r.instances for r, _ in pairs if r.instances})
         people = {a for r, _ in pairs for a in (r.created_by, r.modified_by, r.owned_by_user) if a}
         self._people = site.host.person_ids(people) if people else {}
         roles = {r.owned_by_group for r, _ in pairs if r.owned_by_group}
@@ -72,8 +68,12 @@ class Writer:
             ids = {u: found[u] for u in uuids if u in found}
             self.ids.update(ids)
             self.resolver.created(ids)
+            if ids and not self.one_by_one:
+                self.site.host.written(self.table.name, list(ids.values()), [])
         self._close_cycles(creates, failed)
         failed.update(self._attempt(updates, self._update))
+        if updates and not self.one_by_one:
+            self.site.host.written(self.table.name, [], [row.id for r, row in updates if row and r.uuid not in failed])
         for record, row in self.pairs:
             uuid = str(record.uuid)
             if uuid not in failed and uuid not in self.digests:
@@ -110,6 +110,11 @@ class Writer:
         if not items:
             return {}
         error = self.site.db.driver_error
+        if self.one_by_one and len(items) > 1:      # code of the application's own must not run twice for a record
+            failed: dict[str, str] = {}
+            for item in items:
+                failed.update(self._attempt([item], write))
+            return failed
         try:
             with self.site.db.savepoint():
                 write(items)
@@ -117,8 +122,10 @@ class Writer:
         except (error, HookError) as problem:
             if len(items) == 1:
                 record = items[0] if isinstance(items[0], Record) else items[0][0]
+                if isinstance(problem, HookError):
+                    self.codes[str(record.uuid)] = "callback"
                 return {str(record.uuid): str(problem).strip() or type(problem).__name__}
-        failed: dict[str, str] = {}
+        failed = {}
         for item in items:
             failed.update(self._attempt([item], write))
         return failed
@@ -128,7 +135,7 @@ class Writer:
         for record in records:
             if resolver.pending(self.values[str(record.uuid)]):
                 self._incomplete.add(str(record.uuid))
-        if table.has_callbacks or self.hooks:
+        if self.one_by_one:
             for record in records:
                 self._one(record, None)
             return
@@ -141,7 +148,7 @@ class Writer:
 
     def _update(self, pairs: Sequence[Pair]) -> None:
         table = self.table
-        if table.has_callbacks or self.hooks:
+        if self.one_by_one:
             for record, row in pairs:
                 self._one(record, row)
             return
@@ -188,89 +195,77 @@ class Writer:
     # --- with callbacks ---------------------------------------------------------------------------------------
 
     def _one(self, record: Record, row: StoredRow | None) -> None:
-        """One record through pyDAL and the host's own code."""
-        table, uuid = self.table, str(record.uuid)
+        """One record through pyDAL and the host's own code, in the order of S3XML §10: validation, write, onaccept."""
+        table, uuid, name = self.table, str(record.uuid), self.table.name
+        method = "create" if row is None else "update"
         fields = {}
-        for name, value in self.values[uuid].items():
-            if name in table.references or name in table.list_references:
-                fields[name] = self.resolver.local(name, value)
-            elif table.schema.by_name[name].type != "upload":
-                fields[name] = table.python_value(name, value)
-        if row is None:
-            meta = [n for n in table.meta if n != "deleted_rb"]
-            stamps = dict(zip(meta, self._meta(record, meta)))
-        else:
-            meta = [n for n in ("modified_on", "modified_by") if n in table.meta]
-            stamps = dict(zip(meta, self._changed(record, row, meta)))
-            if table.soft_delete:
-                stamps["deleted"] = "F"
-        if "deleted" in stamps:
-            stamps["deleted"] = False
-        form = Form({**fields, "id": row.id if row else None})
-        if self.hooks.onvalidation:
-            self.hooks.onvalidation(form)
-            if form.errors:
-                raise HookError("; ".join(f"{k}: {v}" for k, v in form.errors.items()))
-            fields.update({k: v for k, v in form.vars.items() if k in fields})
-        db = self.site.db.dal
-        dal_table = table.dal_table
-        if row is None:
-            number = dal_table.insert(**fields, **stamps)
-            if not number:
-                raise HookError("a callback of the table refused the record")
-            form.vars["id"] = int(number)
-        else:
-            db(dal_table.id == row.id).update(**fields, **stamps)
-        if self.hooks.onaccept:
-            self.hooks.onaccept(form)
+        for field, value in self.values[uuid].items():
+            if field in table.references or field in table.list_references:
+                fields[field] = self.resolver.local(field, value)
+            elif table.schema.by_name[field].type != "upload":
+                fields[field] = table.python_value(field, value)
+        form = Form(method, table.dal_table, fields if row is None else {n: fields[n] for n in record.values if n in fields},
+                    row)
+        if row is not None:
+            form.vars.id = row.id
+        call(self.hooks.validation(method), form, tablename=name)
+        if form.errors:
+            raise HookError("; ".join(f"{k}: {v}" for k, v in form.errors.items()))
+        kept = {"id", *table.meta, *(n for n, f in table.schema.by_name.items() if f.type == "upload")}
+        fields.update({k: v for k, v in form.vars.items() if k in table.dal_table.fields and k not in kept})
+        with self._untouched():
+            number = self._store(record, row, fields)
+            form.vars.update(id=number, uuid=uuid)
+            self.site.host.written(name, [number] if row is None else [], [] if row is None else [number])
+            call(self.hooks.accept(method), form, tablename=name)
+        waiting.forget(self.site, table.name, [uuid])
         stored = self.site.index.canonical(table, list(table.by_uuid([uuid]).values()))
         if stored:
+            self._expect(stored[0].values, self.values[uuid])
             self.digests[uuid] = digest(stored[0].values)
             self.modified[uuid] = stored[0].modified_on
 
-    # --- delete and merge -------------------------------------------------------------------------------------
+    def _store(self, record: Record, row: StoredRow | None, fields: dict[str, Any]) -> int:
+        """Insert or update through pyDAL; the local id."""
+        table = self.table
+        if row is None:
+            meta = [n for n in table.meta if n != "deleted_rb"]
+            stamps = dict(zip(meta, self._meta(record, meta)))
+            if "deleted" in stamps:
+                stamps["deleted"] = False
+            number = table.dal_table.insert(**fields, **stamps)
+            if not number:
+                raise HookError("a callback of the table refused the record")
+            return int(number)
+        meta = [n for n in ("modified_on", "modified_by") if n in table.meta]
+        stamps = dict(zip(meta, self._changed(record, row, meta)))
+        if table.soft_delete:
+            stamps["deleted"] = False
+        stamps.update({n: None for n in ("deleted_fk", "deleted_rb") if n in table.schema.meta})
+        self.site.db.dal(table.dal_table.id == row.id).update(**fields, **stamps)
+        return row.id
 
-    def end(self, pairs: Sequence[Pair]) -> dict[str, str]:
-        """Delete rows as the host deletes: softly where the table can, for good where it cannot."""
-        return self._attempt(pairs, self._end)
+    @contextmanager
+    def _untouched(self) -> Iterator[None]:
+        """What callbacks write into the table meanwhile leaves author and time of the records as they came."""
+        columns = [self.table.dal_table[n] for n in ("modified_on", "modified_by") if n in self.table.meta]
+        before = [column.update for column in columns]
+        for column in columns:
+            column.update = None
+        try:
+            yield
+        finally:
+            for column, update in zip(columns, before):
+                column.update = update
 
-    def _end(self, pairs: Sequence[Pair]) -> None:
-        table, db = self.table, self.site.db
-        merged = self.site.references.ids(table.name, {r.replaced_by for r, _ in pairs if r.replaced_by})
-        loose = [n for n in [*table.references, *table.list_references] if n in table.nullable]
-        for record, row in pairs:
-            assert row is not None
-            uuid = str(record.uuid)
-            if not table.soft_delete:
-                db.dal(table.dal_table.id == row.id).delete()
-            else:
-                sets: dict[str, Any] = {"deleted": "T"}
-                if "modified_on" in table.meta:
-                    sets["modified_on"] = _stamp(record.modified_on) or self.site.now().isoformat(" ")[:19]
-                if "deleted_rb" in table.schema.meta and record.replaced_by:
-                    sets["deleted_rb"] = merged.get(record.replaced_by)
-                keys = self._foreign_keys(row)
-                if keys and "deleted_fk" in table.schema.meta:
-                    sets["deleted_fk"] = json.dumps(keys)
-                    sets.update({name: None for name in loose})
-                db.update(table.name, list(sets), [(*sets.values(), row.id)])
-            if self.hooks.ondelete:
-                self.hooks.ondelete(Row({"id": row.id, "uuid": uuid, **row.values}))
-            self.digests[uuid] = deletion_digest(record.replaced_by if record.replaced_by in merged else None)
-            self.modified[uuid] = record.modified_on
-
-    def _foreign_keys(self, row: StoredRow) -> dict[str, int]:
-        """Foreign keys before deletion, by local id, as Eden remembers them in deleted_fk."""
-        found = {}
-        for name, target in self.table.references.items():
-            number = self.site.references.ids(target, [row.values[name]] if row.values[name] else []).get(row.values[name])
-            if number:
-                found[name] = number
-        return found
-
-
-class HookError(Exception):
-    """The host's own code refused the record."""
+    def _expect(self, stored: dict[str, Any], wanted: dict[str, Any]) -> None:
+        """Put in references that are not in the row yet: those that wait for their target, those of a cycle."""
+        for name in self.table.references:
+            if stored[name] is None:
+                stored[name] = wanted.get(name)
+        for name in self.table.list_references:
+            if wanted.get(name):
+                stored[name] = sorted({*(stored[name] or ()), *wanted[name]})
 
 
 def _stamp(value: str | None) -> str | None:

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import abc
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any, Callable, Iterable, Mapping, Sequence, Union
 
 if TYPE_CHECKING:
     from ..database import Database
@@ -24,16 +24,58 @@ class Component:
     multiple: bool = True
 
 
+#: A function, several of them in a row, or one by table name, as Eden allows
+Hook = Union[Callable[..., Any], Sequence[Any], Mapping[str, Any]]
+
+
 @dataclass(frozen=True)
 class Hooks:
-    """The host's own code around a write. Empty for tables without: those are written in bulk."""
+    """The host's own code around a write, in Eden's calling convention (S3XML §10.2, §10.3, §10.6).
 
-    onvalidation: Callable[..., Any] | None = None
-    onaccept: Callable[..., Any] | None = None
-    ondelete: Callable[..., Any] | None = None
+    Tables without are written in bulk. In the order in which they are called:
 
-    def __bool__(self) -> bool:
-        return any((self.onvalidation, self.onaccept, self.ondelete))
+    Attributes
+    ----------
+    deduplicate : (item), for records without uuid, or where uuids are synchronised: sets `item.id` to the record it is
+    onconflict : (item, repository, resource), sets `item.conflict` to False to let the incoming version win
+    onvalidation : (form), before a write; `form.errors` rejects it, `form.vars` may be changed
+    onaccept : (form), after it, not for what was rejected or kept
+    ondelete_cascade : (row), before a deletion; an exception prevents it
+    ondelete : (row), after it
+    create_…, update_… : instead of the general one
+    update_policy : of this table, or by field with "__default__", instead of the task's
+    """
+
+    onvalidation: Hook | None = None
+    onaccept: Hook | None = None
+    ondelete: Hook | None = None
+    create_onvalidation: Hook | None = None
+    update_onvalidation: Hook | None = None
+    create_onaccept: Hook | None = None
+    update_onaccept: Hook | None = None
+    ondelete_cascade: Hook | None = None
+    onconflict: Hook | None = None
+    deduplicate: Hook | None = None
+    update_policy: str | Mapping[str, str] | None = None
+
+    @property
+    def around_writes(self) -> bool:
+        """Must records be written one by one?"""
+        return any((self.onvalidation, self.onaccept, self.create_onvalidation, self.update_onvalidation, self.create_onaccept,
+                    self.update_onaccept))
+
+    @property
+    def around_deletions(self) -> bool:
+        """Must records be deleted one by one?"""
+        return bool(self.ondelete or self.ondelete_cascade)
+
+    def validation(self, method: str) -> Hook | None:
+        """What to call before a "create" or "update"."""
+        return (self.create_onvalidation if method == "create" else self.update_onvalidation) or self.onvalidation
+
+    def accept(self, method: str) -> Hook | None:
+        """What to call after a "create" or "update"."""
+        return (self.create_onaccept if method == "create" else self.update_onaccept) or self.onaccept
 
 
 class Host(abc.ABC):
@@ -51,6 +93,11 @@ class Host(abc.ABC):
     site_uuid: str
     base_url: str = ""
     domain: str = ""
+
+    @property
+    def user_id(self) -> int | None:
+        """Whose permissions count at the moment."""
+        return None
 
     @abc.abstractmethod
     def table(self, tablename: str) -> TableMap:
@@ -103,3 +150,26 @@ class Host(abc.ABC):
     @abc.abstractmethod
     def impersonate(self, user_id: int | None) -> None:
         """Continue with the permissions of this user (None: nobody)."""
+
+    # --- what only some applications have -----------------------------------------------------------------------
+
+    def key(self, tablename: str) -> str:
+        """Name of the column by which records of a table are referred to: "id", but "pe_id" for Eden's pr_pentity."""
+        return "id"
+
+    def super_entities(self, tablename: str) -> tuple[str, ...]:
+        """The super-entities of which the records of a table are instances (EDEN_TABLES §13)."""
+        return ()
+
+    def single_keys(self, tablename: str) -> tuple[str, ...]:
+        """Reference fields by which this table is a component that each parent has one of at most."""
+        return tuple(dict.fromkeys(part.fkey for parent in self.tables() for part in self.components(parent)
+                                   if part.table == tablename and not part.multiple))
+
+    def written(self, tablename: str, created: Sequence[int], updated: Sequence[int]) -> None:
+        """Records were written: look after what goes with them (super-entities, owners). Comes before onaccept."""
+        return None
+
+    def ended(self, tablename: str, ids: Sequence[int]) -> None:
+        """Records were deleted: look after what went with them."""
+        return None

@@ -1,7 +1,7 @@
 """Local ids to uuids and back, in batches, with a bounded memory of what was looked up."""
 from __future__ import annotations
 
-from typing import Iterable
+from typing import Callable, Iterable
 
 from ..database import Database
 
@@ -10,10 +10,16 @@ REMEMBERED = 100_000
 
 
 class References:
-    """Identities of records in this site's tables. uuids of existing records do not change, so they are remembered."""
+    """Identities of records in this site's tables. uuids of existing records hardly ever change, so they are remembered.
 
-    def __init__(self, db: Database) -> None:
+    Parameters
+    ----------
+    key : gives the column by which records of a table are referred to
+    """
+
+    def __init__(self, db: Database, key: Callable[[str], str] = lambda table: "id") -> None:
         self.db = db
+        self.key = key
         self._uuids: dict[str, dict[int, str]] = {}
         self._ids: dict[str, dict[str, int]] = {}
 
@@ -23,7 +29,9 @@ class References:
         missing = {i for i in ids if i not in known}
         if missing:
             _trim(known)
-            for number, uuid in self.db.rows_in(f'SELECT "id", "uuid" FROM "{table}" WHERE "id" IN ({{}})', missing):
+            key = self.key(table)
+            for number, uuid in self.db.rows_in(
+                    f'SELECT "{key}", "uuid" FROM "{table}" WHERE "{key}" IN ({{}})', missing):
                 known[number] = uuid
         return known
 
@@ -33,9 +41,21 @@ class References:
         missing = {u for u in uuids if u not in known}
         if missing:
             _trim(known)
-            for number, uuid in self.db.rows_in(f'SELECT "id", "uuid" FROM "{table}" WHERE "uuid" IN ({{}})', missing):
+            key = self.key(table)
+            for number, uuid in self.db.rows_in(
+                    f'SELECT "{key}", "uuid" FROM "{table}" WHERE "uuid" IN ({{}})', missing):
                 known[uuid] = number
         return known
+
+    def instances(self, table: str, uuids: Iterable[str]) -> dict[str, str]:
+        """Instance table by uuid, for records of a super-entity."""
+        return {uuid: name for uuid, name in self.db.rows_in(
+            f'SELECT "uuid", "instance_type" FROM "{table}" WHERE "uuid" IN ({{}})', uuids) if name}
+
+    def renamed(self, table: str, number: int, uuid: str) -> None:
+        """A record has not this uuid any more."""
+        self._ids.get(table, {}).pop(uuid, None)
+        self._uuids.get(table, {}).pop(number, None)
 
     def forget(self) -> None:
         """After a rollback: what was looked up may not be there any more."""

@@ -1,11 +1,14 @@
 """Any web2py/pyDAL application as the host: tables with uuids, gluon's Auth for users and roles."""
 from __future__ import annotations
 
-from typing import Any, Callable, Iterable, Mapping
+from typing import Any, Iterable, Mapping, NamedTuple, Sequence
 
 from ..database import Database
 from ..errors import UnknownResource
+from ..s3xml.schema import Schema
 from .base import Component, Hooks, Host
+from .query import to_query
+from .superentity import SuperEntities, is_super
 from .table import TableMap, schema_of
 
 #: Tables that never travel, whatever a task says: users and secrets, our own book-keeping, the scheduler's
@@ -19,20 +22,28 @@ NUMBERS = frozenset(("IS_INT_IN_RANGE", "IS_FLOAT_IN_RANGE", "IS_DECIMAL_IN_RANG
 _DECLARED = "_s3sync_declared"
 
 
-def declare(db: Any, tablename: str, components: Iterable[Mapping[str, Any]] = (),
-            onvalidation: Callable[..., Any] | None = None, onaccept: Callable[..., Any] | None = None,
-            ondelete: Callable[..., Any] | None = None) -> None:
+def declare(db: Any, tablename: str, components: Iterable[Mapping[str, Any]] = (), *,
+            super_entity: str | Sequence[str] = (), **hooks: Any) -> None:
     """Tell s3sync what pyDAL does not know of a table: its components and the code to run around a write.
 
     Parameters
     ----------
     components : mappings with the attributes of `s3sync.hosts.base.Component`, e.g.
         ``dict(alias="office", table="org_office", fkey="organisation_id")``
-    onvalidation, onaccept : called with a form (`vars`, `errors`) before and after a record is written
-    ondelete : called with the row after it was deleted
+    super_entity : the super-entities' tables of which the records of this table are instances, e.g. ``"pr_pentity"``
+    hooks : as in `s3sync.hosts.base.Hooks`, e.g. ``onaccept=...``, ``deduplicate=...``, ``update_policy={"phone": "THIS"}``
     """
     declared = db.__dict__.setdefault(_DECLARED, {})
-    declared[tablename] = (tuple(Component(**c) for c in components), Hooks(onvalidation, onaccept, ondelete))
+    supers = (super_entity,) if isinstance(super_entity, str) else tuple(super_entity)
+    declared[tablename] = Declared(tuple(Component(**c) for c in components), Hooks(**hooks), supers)
+
+
+class Declared(NamedTuple):
+    """What an application declared of a table."""
+
+    components: tuple[Component, ...] = ()
+    hooks: Hooks = Hooks()
+    supers: tuple[str, ...] = ()
 
 
 class Web2pyHost(Host):
@@ -73,20 +84,54 @@ class Web2pyHost(Host):
             if not self.carries(tablename):
                 raise UnknownResource(tablename, hint="It is no table of this site, or one that may not be synchronised")
             table = self.dal[tablename]
-            schema = schema_of(table, self.carries)
+            schema = schema_of(table, self.refers)
+            own = self.super_entities(tablename)
+            if own:                          # the links to its own super-records are made here
+                schema = Schema(schema.table, tuple(f for f in schema.fields if f.target not in own or not f.target), schema.meta)
             required = frozenset(f.name for f in schema.fields if f.type == "reference" and table[f.name].notnull)
             found = self._tables[tablename] = TableMap(self.db, table, schema, required)
         return found
 
-    def _declared(self, tablename: str) -> tuple[tuple[Component, ...], Hooks]:
-        found = self.dal.__dict__.get(_DECLARED, {}).get(tablename)
-        return found if found else ((), Hooks())
+    def _declared(self, tablename: str) -> Declared:
+        found: Declared | None = self.dal.__dict__.get(_DECLARED, {}).get(tablename)
+        return found or Declared()
 
     def components(self, tablename: str) -> tuple[Component, ...]:
-        return self._declared(tablename)[0]
+        return self._declared(tablename).components
 
     def hooks(self, tablename: str) -> Hooks:
-        return self._declared(tablename)[1]
+        return self._declared(tablename).hooks
+
+    def single_keys(self, tablename: str) -> tuple[str, ...]:
+        found = self.dal.__dict__.get(_DECLARED, {}).values()
+        return tuple(dict.fromkeys(part.fkey for declared in found for part in declared.components
+                                   if part.table == tablename and not part.multiple))
+
+    # --- super-entities ---------------------------------------------------------------------------------------
+
+    def key(self, tablename: str) -> str:
+        return str(self.dal[tablename]._id.name) if tablename in self.dal.tables else "id"
+
+    def super_entities(self, tablename: str) -> tuple[str, ...]:
+        return tuple(name for name in self._declared(tablename).supers if name in self.dal.tables)
+
+    def refers(self, tablename: str) -> bool:
+        """Can references to records of this table travel? To super-entities they do as references to the instance."""
+        return self.carries(tablename) or (tablename in self.dal.tables and is_super(self.dal[tablename]))
+
+    def _supers(self, tablename: str) -> SuperEntities | None:
+        names = self.super_entities(tablename)
+        return SuperEntities(self.db, self.dal[tablename], [self.dal[n] for n in names]) if names else None
+
+    def written(self, tablename: str, created: Sequence[int], updated: Sequence[int]) -> None:
+        supers = self._supers(tablename)
+        if supers is not None:
+            supers.written([*created, *updated])
+
+    def ended(self, tablename: str, ids: Sequence[int]) -> None:
+        supers = self._supers(tablename)
+        if supers is not None:
+            supers.ended(ids)
 
     def validators(self, tablename: str) -> Mapping[str, list[Any]]:
         found = {}
@@ -104,7 +149,6 @@ class Web2pyHost(Host):
         given = [text for text in filters if text.strip()]
         if not given:
             return ""
-        from .query import to_query
         conditions = [str(to_query(self.dal, tablename, text, self.components)) for text in given]
         return " AND ".join(f"({c})" for c in conditions)
 

@@ -17,6 +17,8 @@ INDICES: tuple[tuple[str, tuple[str, ...], bool], ...] = (
     ("sync_agreed", ("repository_id", "tablename", "record_uuid"), True),
     ("sync_waiting", ("tablename", "record_uuid", "fieldname", "target_uuid"), True),
     ("sync_waiting", ("target_table", "target_uuid"), False),
+    ("sync_alias", ("tablename", "remote_uuid"), True),
+    ("sync_alias", ("tablename", "record_uuid"), False),
     ("sync_quarantine", ("repository_id", "direction", "tablename", "record_uuid"), True),
     ("sync_conflict", ("tablename", "record_uuid"), False),
     ("sync_run", ("repository_id", "started_on"), False),
@@ -48,6 +50,7 @@ def define(db: Any) -> None:
           Field("epoch", length=16),                  # changes when the index was lost: cursors of before are void
           Field("scanned_on", "datetime"),            # rows modified before this have been seen
           Field("swept_on", "datetime"),              # all rows were compared with the index
+          Field("deep_on", "datetime"),               # the same, by their values, whatever modified_on says
           Field("started_on", "datetime"),            # when the scan that is not finished began
           Field("position", "bigint"),                # id it has reached
           Field("position_on", "datetime"))           # modified_on it has reached, if it looks at recent rows only
@@ -66,6 +69,7 @@ def define(db: Any) -> None:
           Field("record_uuid", length=128, notnull=True),
           Field("local_digest", length=32),
           Field("remote_digest", length=32),
+          Field("sent_on", "datetime"),               # the modified_on it has if its last writer was this site
           Field("vector", "text"))
     # References whose target has not arrived yet.
     table("sync_waiting",
@@ -76,6 +80,11 @@ def define(db: Any) -> None:
           Field("target_uuid", length=128, notnull=True),
           Field("repository_id", "integer"),
           Field("since", "datetime"))
+    # Other uuids under which a record of this site is known elsewhere.
+    table("sync_alias",
+          Field("tablename", length=64, notnull=True),
+          Field("remote_uuid", length=128, notnull=True),
+          Field("record_uuid", length=128, notnull=True))
     # Records that were rejected, with everything needed to try again.
     table("sync_quarantine",
           Field("repository_id", "integer", notnull=True),
