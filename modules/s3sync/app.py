@@ -10,6 +10,7 @@ from .engine import log
 from .engine.repository import Repository, by_uuid, load
 from .engine.run import Runner
 from .engine.site import Site
+from .engine.stop import Stop
 from .errors import BadRequest, NotAuthenticated, NotPermitted, SyncError, UnknownRepository
 from .hosts.web2py import Web2pyHost
 from .peers.connect import client_of, connect
@@ -80,14 +81,28 @@ class App:
         site = Site(host, self.settings)
         self.db.commit()
         site.db.wait_for_locks(60)
-        runner = Runner(site, lambda repository, here: connect(repository, here, self.vault, self._proxy()))
+        stop = self._stop()
+        runner = Runner(site, lambda repository, here: connect(repository, here, self.vault, self._proxy(), stop), stop)
         try:
-            return runner.synchronize(int(repository_id), user_id, manual)
+            with stop.heeding_signals():
+                return runner.synchronize(int(repository_id), user_id, manual)
         except UnknownRepository as error:
             site.rollback()
             log.write(site, None, None, "none", "none", "connect", "fatal", error.message)
             self.db.commit()
             return "fatal"
+
+    def _stop(self) -> Stop:
+        """If the scheduler runs us, we end in good order before it ends us: the next run goes on from there."""
+        from .scheduler.deadline import deadline
+        from .scheduler.present import present
+        stop = Stop()
+        task = present()
+        found = deadline(self.db, task) if task is not None and "scheduler_task" in self.db.tables else None
+        if found is not None:
+            seconds, timeout = found
+            stop.after(seconds, f"the timeout of its job, {timeout} seconds, is near")
+        return stop
 
     def queue(self, repository_id: int, user_id: int | None) -> int:
         """Queue a run for the worker; returns the id of its scheduler_task."""

@@ -31,6 +31,7 @@ class Stop:
     def ask(self, reason: str) -> None:
         """It has to end now. May be called by a signal handler or another thread."""
         self._asked = self._asked or reason
+        self._break()
 
     def breaks(self, wait: Callable[[], None]) -> None:
         """`wait` is called once the run has to end: it breaks off what another thread is waiting for."""
@@ -46,10 +47,13 @@ class Stop:
         """Raise Interrupted if the run has to end."""
         reason = self.reason
         if reason:
-            waits, self._waits = self._waits, []
-            for wait in waits:
-                wait()
+            self._break()
             raise Interrupted(reason)
+
+    def _break(self) -> None:
+        waits, self._waits = self._waits, []
+        for wait in waits:
+            wait()
 
     @contextmanager
     def heeding_signals(self) -> Iterator[None]:

@@ -117,7 +117,7 @@ class Answer:
         raise PeerRefused("the answer is not understood (no JSON)", hint=CHECK_URL)
 
 
-def receive(raw: urllib3.BaseHTTPResponse, *, limit: int, tick: Callable[[], None]) -> tuple[Spool, int, int]:
+def receive(raw: urllib3.BaseHTTPResponse, *, limit: int, tick: Callable[[int], None]) -> tuple[Spool, int, int]:
     """Read a body to its end into a spool.
 
     Parameters
@@ -127,7 +127,7 @@ def receive(raw: urllib3.BaseHTTPResponse, *, limit: int, tick: Callable[[], Non
     limit
         Most bytes it may expand to.
     tick
-        Called with each piece; what it raises ends the transfer.
+        Called with each piece's bytes; what it raises ends the transfer.
 
     Returns
     -------
@@ -157,7 +157,7 @@ def receive(raw: urllib3.BaseHTTPResponse, *, limit: int, tick: Callable[[], Non
     spool, size, wire = Spool(), 0, 0
     try:
         for piece in _pieces(raw, length):
-            tick()
+            tick(len(piece))
             wire += len(piece)
             for part in gunzip.feed(piece) if gunzip else (piece,):
                 size += len(part)

@@ -19,7 +19,7 @@ from .s3sync import PROTOCOL, S3SyncPeer
 def client_of(repository: Repository, site: Site, vault: Vault, proxy: str = "", stop: Stop | None = None) -> HttpClient:
     """A client for a repository, with its credentials and its proxy (or the site's); `stop` breaks off what it waits for."""
     client = HttpClient(repository.url, repository.username, vault.decrypt(repository.password) if repository.password else "",
-                      vault.decrypt(repository.proxy) if repository.proxy else proxy,
+                        vault.decrypt(repository.proxy) if repository.proxy else proxy,
                         settings=site.settings, tick=stop.check if stop else lambda: None, bandwidth=repository.bandwidth)
     if stop is not None:
         stop.breaks(client.abort)

@@ -21,6 +21,7 @@ from ..errors import ConfigurationError, EmptyAnswer, PeerRefused, RedirectRefus
 from ..secrets import mask
 from ..settings import Settings
 from .answer import Answer, Spool, receive, receive_start
+from .bandwidth import Bandwidth
 from .credentials import Credentials, split_userinfo
 from .failure import NETWORK, explain
 from .refusal import CHECK_URL, clean, from_answer, from_json, looks_like_html, parse
@@ -55,6 +56,8 @@ class HttpClient:
     tick
         Called with every piece transferred and while waiting; what it raises ends the request. For signs of life and
         for being stopped.
+    bandwidth
+        Most kB a second to transfer; 0 for no limit.
 
     Raises
     ------
@@ -65,7 +68,8 @@ class HttpClient:
     base_url = ""                   #: without credentials and without slash at the end
 
     def __init__(self, base_url: str, username: str = "", password: str = "", proxy: str = "", *, settings: Settings,
-                 sleep: Callable[[float], None] = time.sleep, tick: Callable[[], None] = lambda: None) -> None:
+                 sleep: Callable[[float], None] = time.sleep, tick: Callable[[], None] = lambda: None,
+                 bandwidth: int = 0) -> None:
         given = Credentials(username, password)
         base_url, in_url = split_userinfo(base_url)
         server = Proxy(proxy)
@@ -85,6 +89,7 @@ class HttpClient:
         self._headers = {"User-Agent": f"s3sync/{__version__}", "Accept-Encoding": "gzip"}
         self._sleep = sleep
         self._tick = tick
+        self._bandwidth = Bandwidth(bandwidth, sleep, tick)
         self._transports: dict[str, Transport] = {}
         self._transport(self._base.scheme)
 
@@ -102,6 +107,11 @@ class HttpClient:
         """Close the connections."""
         for transport in self._transports.values():
             transport.close()
+
+    def abort(self) -> None:
+        """Break off what another thread is waiting for; its request fails, and is tried again unless `tick` raises."""
+        for transport in list(self._transports.values()):
+            transport.abort()
 
     def get(self, path: str, params: Params = (), *, accept: str = "text/xml", expect: Collection[int] = ()) -> Answer:
         """Ask for a document.
@@ -160,7 +170,7 @@ class HttpClient:
 
     def _send(self, path: str, params: Params, headers: dict[str, str], body: object, idempotent: bool,
               expect: Collection[int]) -> Answer:
-        upload = Upload(body, self._tick)
+        upload = Upload(body, self._transferred)
         url = self.url(path, params)
         return self._insist(idempotent, lambda: self._exchange("POST", url, headers, upload, expect))
 
@@ -176,6 +186,10 @@ class HttpClient:
                 raise error
             failed += 1
             self._wait(delay)
+
+    def _transferred(self, size: int) -> None:
+        self._tick()
+        self._bandwidth.take(size)
 
     def _wait(self, seconds: float) -> None:
         while seconds > 0:
@@ -242,7 +256,7 @@ class HttpClient:
         if not 200 <= status < 300 and status not in expect:
             raise self._redacted(from_answer(status, response.headers, receive_start(response.raw),
                                              authenticated=self._credentials.given))
-        body, size, wire = receive(response.raw, limit=self.settings.max_document, tick=self._tick)
+        body, size, wire = receive(response.raw, limit=self.settings.max_document, tick=self._transferred)
         answer = Answer(status, response.headers, body, size, wire)
         error = _unfit(answer, accept) if 200 <= status < 300 else None
         if error is not None:
@@ -261,7 +275,7 @@ class HttpClient:
 class Upload:
     """A body of known length for requests, which would otherwise send it chunked: web2py reads nothing then."""
 
-    def __init__(self, file: object, tick: Callable[[], None]) -> None:
+    def __init__(self, file: object, tick: Callable[[int], None]) -> None:
         self._file: BinaryIO = file             # type: ignore[assignment]  # Spool is one in all but name
         self._tick = tick
         self._start = self._file.tell()
@@ -277,8 +291,9 @@ class Upload:
         return self if self.len else b""
 
     def read(self, size: int = -1) -> bytes:
-        self._tick()
-        return self._file.read(size)
+        piece = self._file.read(size)
+        self._tick(len(piece))
+        return piece
 
     def __iter__(self) -> Upload:
         return self

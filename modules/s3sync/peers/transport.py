@@ -5,13 +5,16 @@ a run does must not depend on the shell that started the worker.
 """
 from __future__ import annotations
 
+import socket
 import ssl
 from typing import Any
 from urllib.parse import urlsplit
+from weakref import WeakSet
 
 import certifi
 import urllib3
 from requests.adapters import HTTPAdapter
+from urllib3.connection import HTTPConnection, HTTPSConnection
 
 from ..errors import ConfigurationError
 from .credentials import split_userinfo
@@ -101,13 +104,26 @@ class Transport(HTTPAdapter):
     def __init__(self, proxy: Proxy, context: ssl.SSLContext | None) -> None:
         self._proxy = proxy
         self._context = context
+        self._connections: WeakSet[Any] = WeakSet()
         super().__init__()
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         super().init_poolmanager(*args, ssl_context=self._context, **kwargs)
+        _note(self.poolmanager, self._connections)
 
     def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
-        return super().proxy_manager_for(proxy, ssl_context=self._context, proxy_ssl_context=self._context, **kwargs)
+        manager = super().proxy_manager_for(proxy, ssl_context=self._context, proxy_ssl_context=self._context, **kwargs)
+        _note(manager, self._connections)
+        return manager
+
+    def abort(self) -> None:
+        """End all connections, also those that another thread is reading from."""
+        for connection in list(self._connections):
+            if connection.sock is not None:
+                try:
+                    socket.socket.shutdown(connection.sock, socket.SHUT_RDWR)   # not TLS's own: it would talk first
+                except OSError:
+                    continue                                                    # it has ended by itself
 
     def proxy_headers(self, proxy: str) -> dict[str, str]:
         return self._proxy.headers()
@@ -115,3 +131,17 @@ class Transport(HTTPAdapter):
     def cert_verify(self, conn: Any, url: str, verify: Any, cert: Any) -> None:
         # The context says all there is to say; requests would load its own bundle again for each connection.
         conn.cert_reqs = "CERT_REQUIRED" if verify else "CERT_NONE"
+
+
+def _note(manager: Any, connections: WeakSet[Any]) -> None:
+    """Keep a pool manager's connections in a set as they are opened."""
+    def noted(kind: type) -> type:
+        class Noted(kind):      # type: ignore[misc,valid-type]
+            def connect(self) -> None:
+                connections.add(self)
+                super().connect()
+        return Noted
+
+    kinds = {"http": noted(HTTPConnection), "https": noted(HTTPSConnection)}
+    manager.pool_classes_by_scheme = {scheme: type(pool.__name__, (pool,), {"ConnectionCls": kinds[scheme]})
+                                      for scheme, pool in manager.pool_classes_by_scheme.items()}
