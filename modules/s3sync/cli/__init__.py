@@ -7,9 +7,9 @@ from typing import Sequence
 
 from .. import __version__
 from ..errors import SyncError
-from . import install
+from . import install, worker
 
-GROUPS = (install,)
+GROUPS = (install, worker)
 
 
 def parser() -> argparse.ArgumentParser:
