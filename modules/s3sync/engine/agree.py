@@ -8,19 +8,25 @@ from __future__ import annotations
 
 from typing import Iterable, NamedTuple, Sequence
 
+from ..hosts.table import StoredRow
 from ..index.digest import deletion_digest, digest
 from ..index.vector import dump, parse, site_key
 from ..s3xml.record import Record
+from . import alias
 from .outcome import Outcome
 from .site import Site
 
 
 class Agreed(NamedTuple):
-    """`local` is the digest of our row then (None: we differ), `remote` of its record, `vector` what it has seen."""
+    """`local` is the digest of our row then (None: we differ), `remote` of its record, `vector` what it has seen.
+
+    `sent` is the modified_on we last wrote there.
+    """
 
     local: str | None
-    remote: str
+    remote: str | None
     vector: str
+    sent: str | None = None
 
 
 def remote_digest(record: Record) -> str:
@@ -38,8 +44,8 @@ class Agreement:
 
     def known(self, table: str, uuids: Iterable[str]) -> dict[str, Agreed]:
         """What was agreed on these records."""
-        return {row[0]: Agreed(row[1], row[2], row[3] or "") for row in self.site.db.rows_in(
-            'SELECT "record_uuid", "local_digest", "remote_digest", "vector" FROM "sync_agreed" WHERE "repository_id" = ? '
+        return {row[0]: Agreed(row[1], row[2], row[3] or "", str(row[4])[:19].replace(" ", "T") if row[4] else None) for row in self.site.db.rows_in(
+            'SELECT "record_uuid", "local_digest", "remote_digest", "vector", "sent_on" FROM "sync_agreed" WHERE "repository_id" = ? '
             'AND "tablename" = ? AND "record_uuid" IN ({})', uuids, [self.repository_id, table])}
 
     def news(self, table: str, records: Sequence[Record]) -> tuple[list[Record], int]:
@@ -48,6 +54,7 @@ class Agreement:
         In the caller's transaction, in which they must be applied and `settle`d.
         """
         site = self.site
+        alias.localise(site, site.table(table), records)
         readable = [r for r in records if r.uuid and not r.error]
         known = self.known(table, [str(r.uuid) for r in readable])
         changed = [r for r in readable if str(r.uuid) not in known or known[str(r.uuid)].remote != remote_digest(r)]
@@ -56,11 +63,14 @@ class Agreement:
         rows = table_map.by_uuid([str(r.uuid) for r in changed], lock=True)
         site.index.canonical(table_map, list(rows.values()))
         versions = site.index.look(table_map, list(rows.values()))
-        versions.update(site.index.versions(table, [str(r.uuid) for r in changed if r.uuid not in rows]))
-        news = []
+        versions.update(site.index.absent(table, [str(r.uuid) for r in changed if r.uuid not in rows]))
+        news, ours = [], []
         for record in changed:
             uuid = str(record.uuid)
             row, mine = rows.get(uuid), versions.get(uuid)
+            if row is not None and mine is not None and uuid in known and self._written(record, row, known[uuid]):
+                ours.append((self.repository_id, table, uuid, mine.digest, remote_digest(record), mine.vector))
+                continue
             if row is not None and mine is not None and self._same(record, row):
                 record.vector = mine.vector
             else:
@@ -69,13 +79,30 @@ class Agreement:
                 vector[self.proxy] = max(vector.get(self.proxy, 0), there) + 1
                 record.vector = dump(vector)
             news.append(record)
-        return [*news, *(r for r in records if r.error or not r.uuid)], len(readable) - len(changed)
+        self._save(ours)
+        return [*news, *(r for r in records if r.error or not r.uuid)], len(readable) - len(news)
 
     @staticmethod
-    def _same(record: Record, row: object) -> bool:
-        if record.deleted or row.deleted:  # type: ignore[attr-defined]
-            return record.deleted and row.deleted  # type: ignore[attr-defined]
-        values = row.values  # type: ignore[attr-defined]
+    def _written(record: Record, row: StoredRow, known: Agreed) -> bool:
+        """Is this what we wrote there ourselves? Eden cannot be told to clear a value: that may still stand."""
+        if record.deleted or row.deleted or not known.sent or record.modified_on != known.sent:
+            return False
+        return all(row.values.get(name, value) in (None, value) for name, value in record.values.items())
+
+    def sent(self, table: str, records: Sequence[Record]) -> None:
+        """Remember under which modified_on records were written there."""
+        self.site.db.upsert("sync_agreed", ("repository_id", "tablename", "record_uuid"), ("sent_on",), [
+            (self.repository_id, table, r.uuid, r.modified_on.replace("T", " ")) for r in records if r.modified_on])
+
+    def _save(self, rows: Sequence[Sequence[object]]) -> None:
+        self.site.db.upsert("sync_agreed", ("repository_id", "tablename", "record_uuid"),
+                            ("local_digest", "remote_digest", "vector"), rows)
+
+    @staticmethod
+    def _same(record: Record, row: StoredRow) -> bool:
+        if record.deleted or row.deleted:
+            return record.deleted and row.deleted
+        values = row.values
         return all(values.get(name, value) == value for name, value in record.values.items())
 
     def settle(self, table: str, records: Sequence[Record], outcomes: Sequence[Outcome]) -> None:
@@ -87,11 +114,10 @@ class Agreement:
         for record in taken:
             outcome, version = fate[str(record.uuid)], versions.get(str(record.uuid))
             agreed = outcome.result in ("created", "updated", "deleted", "merged") or (
-                outcome.result == "unchanged" and not outcome.reason)
+                outcome.result == "unchanged" and (not outcome.reason or bool(record.deleted and version and version.deleted)))
             rows.append((self.repository_id, table, record.uuid, version.digest if agreed and version else None,
                          remote_digest(record), version.vector if agreed and version else record.vector))
-        self.site.db.upsert("sync_agreed", ("repository_id", "tablename", "record_uuid"),
-                            ("local_digest", "remote_digest", "vector"), rows)
+        self._save(rows)
 
     def differing(self, table: str, condition: str, after: int, limit: int) -> list[tuple[int, str]]:
         """(sequence number, uuid) of records of this site that the peer has not, or not as they are here."""

@@ -9,6 +9,8 @@ from typing import Iterable, Mapping, Sequence
 
 from ..hosts.table import TableMap
 from ..s3xml.record import Record
+from . import waiting as waits
+from .referring import restate
 from .site import Site
 
 
@@ -50,6 +52,22 @@ def localise(site: Site, table: TableMap, records: Sequence[Record]) -> None:
             for record in records:
                 if record.values.get(name):
                     record.values[name] = [found.get(u, u) for u in record.values[name]]
+
+
+def arrived(site: Site, table: TableMap, found: Mapping[str, str]) -> None:
+    """Records that others waited for under these uuids (key) turned out to be these records (value)."""
+    waiting = site.db.rows_in('SELECT "tablename", "record_uuid" FROM "sync_waiting" WHERE "target_table" = ? '
+                              'AND "target_uuid" IN ({})', found, [table.name])
+    rows: dict[str, list[str]] = {}
+    for name, uuid in waiting:
+        rows.setdefault(name, []).append(uuid)
+    if not rows:
+        return
+    ids = site.references.ids(table.name, found.values())
+    waits.arrived(site, table, {uuid: ids[own] for uuid, own in found.items() if own in ids})
+    for name, uuids in rows.items():          # their versions name the record by the other uuid
+        if site.host.carries(name):
+            restate(site, site.table(name), [row.id for row in site.table(name).by_uuid(uuids).values()])
 
 
 def _targets(site: Site, target: str, name: str, records: Sequence[Record]) -> set[str]:

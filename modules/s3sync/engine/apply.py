@@ -144,13 +144,17 @@ class Applier:
         matcher.refused, matcher.left = {}, {}
         found = matcher.match(absent, batch)
         outcomes = [Outcome(name, uuid, "rejected", reason, "deduplicate") for uuid, reason in matcher.refused.items()]
-        outcomes += [Outcome(name, found.pop(uuid), "kept", reason, sent_as=uuid) for uuid, reason in matcher.left.items()]
-        for uuid in (*matcher.refused, *matcher.left):
+        for uuid in matcher.refused:
             del batch[uuid]
-        if not found:
+        aliases = {}
+        for uuid, reason in matcher.left.items():
+            record = batch.pop(uuid)
+            record.sent_as, record.uuid = uuid, found[uuid]
+            aliases[uuid] = found.pop(uuid)
+            outcomes.append(Outcome(name, record.uuid, "kept", reason))
+        if not found and not aliases:
             return outcomes
         here = table.by_uuid(found.values(), lock=True)
-        aliases = {}
         for uuid, own in found.items():
             record, row = batch[uuid], here[own]
             if matcher.synchronise and not record.anonymous:
@@ -164,7 +168,7 @@ class Applier:
                 rows[own] = row
         alias.remember(site, name, aliases)
         alias.localise(site, table, list(batch.values()))
-        waiting.arrived(site, table, {uuid: rows[uuid if uuid in rows else own].id for uuid, own in found.items()})
+        alias.arrived(site, table, {**found, **aliases})
         return outcomes
 
     def _decide(self, table: TableMap, record: Record, row: StoredRow | None, version: Version | None) -> Item:

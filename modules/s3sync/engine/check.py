@@ -1,14 +1,22 @@
 """Is a record fit for its table? Lengths, mandatory fields, and the host's own validators, compiled once per table."""
 from __future__ import annotations
 
+from datetime import date, datetime, time
+from decimal import Decimal
 from typing import Any, Callable
 
 from ..hosts.base import Host
-from ..hosts.table import StoredRow, TableMap
+from ..hosts.callback import HookError, call
+from ..hosts.table import StoredRow, TableMap, canonical_default
 from ..s3xml.record import Record
 from .decide import Action
 
 Validator = Callable[..., Any]
+
+#: what a validator may make of a value of these types
+KINDS: dict[str, type | tuple[type, ...]] = {
+    "string": str, "text": str, "integer": int, "bigint": int, "double": (float, int), "decimal": (Decimal, int), "boolean": bool,
+    "date": date, "datetime": datetime, "time": time, "json": (dict, list), "list:string": list, "list:integer": list}
 
 
 class Checker:
@@ -20,6 +28,8 @@ class Checker:
         self.validators = {name: list(found) for name, found in host.validators(table.name).items()
                            if name in table.schema.by_name}
         self.mandatory = [f.name for f in table.schema.fields if f.name not in table.nullable]
+        #: fields whose validators refuse that nothing is entered: found out when the first record lacks one
+        self._wanted: dict[str, str] = {}
         self.blank_lists = [f.name for f in table.schema.fields if f.type == "list:string"]
 
     def check(self, record: Record, row: StoredRow | None, action: Action) -> str:
@@ -42,28 +52,45 @@ class Checker:
             elif action is Action.CREATE and name not in self.table.defaults:
                 return f"{name}: a value is required"
         for name, validators in self.validators.items():
-            if name in values and (row is None or values[name] != old.get(name)):
+            reason = ""
+            if name not in values:
+                if action is Action.CREATE and name not in self.table.defaults:
+                    reason = self._entered(name, validators)
+            elif row is None or values[name] != old.get(name):
                 reason = self._validate(name, values, validators, row)
-                if reason:
-                    return reason
+            if reason:
+                return reason
         return ""
 
+    def _entered(self, name: str, validators: list[Validator]) -> str:
+        """Why a new record must mention the field; "" if it need not."""
+        if name not in self._wanted:
+            self._wanted[name] = self._validate(name, {name: None}, validators, None) and f"{name}: a value is required"
+        return self._wanted[name]
+
     def _validate(self, name: str, values: dict[str, Any], validators: list[Validator], row: StoredRow | None) -> str:
-        original = value = values[name]
+        original = values[name]
         if name in self.table.references or name in self.table.list_references:
             return ""                            # whether the target exists is found out when it is resolved
-        given = "" if value is None else self.table.python_value(name, value)
-        value = given
+        given = value = "" if original is None else self.table.python_value(name, original)
         for validator in validators:
             set_self = getattr(validator, "set_self_id", None)
-            if set_self is not None:             # unique values: not compared with the record itself
-                set_self(row.id if row is not None else 0)
             try:
-                value, error = validator(value)
-            except (TypeError, ValueError, AttributeError, KeyError) as broken:
+                if set_self is not None:         # unique values: not compared with the record itself
+                    set_self(row.id if row is not None else 0)
+                value, error = call(validator, value)
+            except (HookError, TypeError, ValueError) as broken:
                 return f"{name}: its validator failed on {original!r:.80}: {broken}"
             if error:
                 return f"{name}: {error} ({original!r:.80})"
-        if value != given and type(value) is type(original):
-            values[name] = value                 # a validator may normalise
+        if value != given and value is not None:
+            values[name] = self._canonical(name, value, original)
         return ""
+
+    def _canonical(self, name: str, value: Any, original: Any) -> Any:
+        """What a validator made of a value, in canonical form; the value as it came where it made another type of it."""
+        field = self.table.schema.by_name[name]
+        wanted = KINDS.get(field.type)
+        if wanted is None or not isinstance(value, wanted) or isinstance(value, bool) != (field.type == "boolean"):
+            return original
+        return canonical_default(field, value)

@@ -39,11 +39,13 @@ class Exporter:
         site = self.site
         done, _ = site.index.scan(table, limit)
         site.db.commit()
-        if done and site.index.sweep_due(table, site.settings.sweep_interval):
-            after: int | None = 0
-            while after is not None:
-                after = site.index.sweep(table, after, limit)
-                site.db.commit()
+        if done:
+            deep = site.index.sweep_due(table, site.settings.deep_interval, deep=True)
+            if deep or site.index.sweep_due(table, site.settings.sweep_interval):
+                after: int | None = 0
+                while after is not None:
+                    after = site.index.sweep(table, after, limit, deep)
+                    site.db.commit()
         return done
 
     def begin(self, table: str, since: int, peer: str, condition: str, patience: int) -> tuple[bool, int]:
@@ -110,7 +112,7 @@ class Exporter:
         table = self.site.table(name)
         rows = list(table.by_uuid(uuids).values())
         versions = self.site.index.look(table, self.site.index.canonical(table, rows))
-        versions.update(self.site.index.versions(name, [u for u in uuids if u not in versions]))
+        versions.update(self.site.index.absent(name, [u for u in uuids if u not in versions]))
         self.site.db.commit()
         return self._records(name, versions)
 
@@ -148,12 +150,23 @@ class Exporter:
                 continue                          # deleted for good: the next sweep makes it a deletion
             record.vector = version.vector
             records.append(record)
+        self._instances(table, records)
         return records
 
     def _differs(self, row: StoredRow, version: Version) -> bool:
         if row.deleted:
             return not version.digest.startswith(DELETED)
         return self.site.index.digest_of(row) != version.digest
+
+    def _instances(self, table: TableMap, records: Iterable[Record]) -> None:
+        """Name the tables of records that are referred to through a super-entity."""
+        for name, target in table.references.items():
+            if not self.site.host.carries(target):
+                uuids = {r.values[name] for r in records if r.values.get(name)}
+                found = self.site.references.instances(target, uuids) if uuids else {}
+                for record in records:
+                    if record.values.get(name) in found:
+                        record.instances = {**(record.instances or {}), name: found[record.values[name]]}
 
     # --- rows to records --------------------------------------------------------------------------------------
 
@@ -233,12 +246,17 @@ class Exporter:
     def _plain(self, table: TableMap, rows: Sequence[StoredRow]) -> dict[str, Record]:
         self.site.index.canonical(table, rows)
         people = self._people(rows)
-        return {row.uuid: self.record(table, row, people) for row in rows if row.uuid}
+        records = {row.uuid: self.record(table, row, people) for row in rows if row.uuid}
+        self._instances(table, records.values())
+        return records
 
     def _nest(self, part: Component, rows: Sequence[StoredRow], masters: dict[str, Record]) -> None:
         table = self.site.table(part.table)
         fkey, alias = part.fkey, part.alias
         keys = {row.id: row.uuid for row in rows}
+        if part.pkey != "id":                    # joined by the super-entity's key
+            numbers = self.site.references.ids(table.references[fkey], keys.values())
+            keys = {numbers[uuid]: uuid for uuid in keys.values() if uuid in numbers}
         columns = f'SELECT {table.columns}, "{table.name}"."{fkey}" FROM "{table.name}" WHERE "{fkey}" IN ({{}}) ORDER BY "id"'
         raw = list(self.site.db.rows_in(columns, keys))
         parents = [keys.get(r[-1]) for r in raw]

@@ -44,9 +44,10 @@ class PlainWriter:
                 table.schema, plain=True, base_url=self.site.host.base_url, domain=self.site.host.domain)
         if record.alias is not None:
             self.written.add((record.table, str(record.uuid)))
+        instances = record.instances or {}
         for name, target in table.references.items():
             if record.values.get(name):
-                self.referred.setdefault(target, set()).add(record.values[name])
+                self.referred.setdefault(instances.get(name, target), set()).add(record.values[name])
         for name, target in table.list_references.items():
             self.referred.setdefault(target, set()).update(record.values.get(name) or ())
         return encoder.encode(record, list(children), alias=record.alias)

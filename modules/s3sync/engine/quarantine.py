@@ -8,6 +8,7 @@ from typing import Iterable, Sequence
 from ..s3xml.reader import Document
 from ..s3xml.record import Record
 from ..s3xml.writer import DocumentWriter, Encoder
+from .end import RESTRICTED
 from .outcome import Outcome
 from .site import Site
 
@@ -41,6 +42,8 @@ def keep(site: Site, repository_id: int, task_id: int | None, direction: str,
     for record, outcome in rejected:
         attempts = known.get((outcome.table, outcome.uuid), 0)
         wait = min(FIRST_WAIT * 2 ** min(attempts, 20), LONGEST_WAIT)
+        if outcome.code == RESTRICTED and not attempts:      # what refers to it may go later in the same run
+            wait = 0
         stamp = now.isoformat(" ")[:19]
         rows.append((repository_id, direction, outcome.table, outcome.uuid, task_id, source(site, record) if record else None,
                      outcome.code, outcome.reason, attempts + 1, stamp, (now + timedelta(seconds=wait)).isoformat(" ")[:19],

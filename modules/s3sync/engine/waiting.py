@@ -4,6 +4,7 @@ from __future__ import annotations
 from typing import Iterable, Sequence
 
 from ..hosts.table import TableMap
+from ..index.digest import DELETED
 from .site import Site
 
 Missing = tuple[str, str, str, str]     #: record uuid, field, target table, target uuid
@@ -39,7 +40,10 @@ def arrived(site: Site, target: TableMap, ids: dict[str, int]) -> int:
             continue
         table_map = site.table(table)
         if name in table_map.references:
-            db.execute(f'UPDATE "{table}" SET "{name}" = ? WHERE "uuid" = ? AND "{name}" IS NULL', [ids[target_uuid], uuid])
+            number: int | None = ids[target_uuid]
+            if table_map.references[name] != target.name:          # a super-entity: refer to the super-record
+                number = site.references.ids(table_map.references[name], [target_uuid]).get(target_uuid)
+            db.execute(f'UPDATE "{table}" SET "{name}" = ? WHERE "uuid" = ? AND "{name}" IS NULL', [number, uuid])
         elif name in table_map.list_references:
             for row in table_map.by_uuid([uuid], lock=True).values():
                 numbers = sorted({*(row.values[name] or ()), ids[target_uuid]})
@@ -50,15 +54,31 @@ def arrived(site: Site, target: TableMap, ids: dict[str, int]) -> int:
     return len(found)
 
 
+#: targets that are known to be deleted are not asked for again; should they come back, they are put in
+_GONE = ('NOT EXISTS (SELECT 1 FROM "sync_version" WHERE "sync_version"."tablename" = "sync_waiting"."target_table" AND '
+         f""""sync_version"."record_uuid" = "sync_waiting"."target_uuid" AND "sync_version"."digest" LIKE '{DELETED}%')""")
+
+
+def found(site: Site) -> int:
+    """Put in targets that came in by another way than through us (somebody created or restored them)."""
+    number = 0
+    for (name,) in site.db.rows('SELECT DISTINCT "target_table" FROM "sync_waiting"'):
+        if site.host.carries(name):
+            uuids = {row[0] for row in site.db.rows('SELECT "target_uuid" FROM "sync_waiting" WHERE "target_table" = ?', [name])}
+            ids = site.references.ids(name, uuids)
+            number += arrived(site, site.table(name), {uuid: ids[uuid] for uuid in uuids if uuid in ids})
+    return number
+
+
 def wanted(site: Site, repository_id: int, limit: int, after: int = 0) -> list[tuple[int, str, str]]:
     """(id, table, uuid) of targets that records from this repository wait for, oldest first."""
     return [(row[0], row[1], row[2]) for row in site.db.rows(
         'SELECT MIN("id"), "target_table", "target_uuid" FROM "sync_waiting" WHERE "repository_id" = ? '
-        f'GROUP BY "target_table", "target_uuid" HAVING MIN("id") > ? ORDER BY MIN("id") LIMIT {int(limit)}',
+        f'AND {_GONE} GROUP BY "target_table", "target_uuid" HAVING MIN("id") > ? ORDER BY MIN("id") LIMIT {int(limit)}',
         [repository_id, after])]
 
 
 def count(site: Site, repository_id: int) -> int:
     """Records from this repository that still wait for a reference."""
-    return len(site.db.rows('SELECT DISTINCT "tablename", "record_uuid" FROM "sync_waiting" WHERE "repository_id" = ?',
-                            [repository_id]))
+    return len(site.db.rows('SELECT DISTINCT "tablename", "record_uuid" FROM "sync_waiting" WHERE "repository_id" = ? '
+                            f'AND {_GONE}', [repository_id]))

@@ -48,6 +48,8 @@ class Writer:
     def _values(self, record: Record, row: StoredRow | None) -> dict[str, Any]:
         known = self.table.schema.by_name
         base = dict(self.table.defaults) if row is None else dict(row.values)
+        if row is None:
+            base.update({name: default() for name, default in self.table.computed.items() if name not in record.values})
         for name, value in record.values.items():
             field = known.get(name)
             if field is not None and field.type != "upload":
@@ -142,8 +144,9 @@ class Writer:
         names = [f.name for f in table.schema.fields if f.type != "upload"]
         meta = [n for n in table.meta if n != "deleted_rb"]
         extra = table.extra_defaults
-        rows = [(*self._meta(record, meta), *self._driver(self.values[str(record.uuid)], names), *extra.values())
-                for record in records]
+        unapproved = {**extra, "approved_by": None} if "approved_by" in extra else extra
+        rows = [(*self._meta(record, meta), *self._driver(self.values[str(record.uuid)], names),
+                 *(extra if record.approved else unapproved).values()) for record in records]
         self.site.db.insert(table.name, [*meta, *names, *extra], rows)
 
     def _update(self, pairs: Sequence[Pair]) -> None:
@@ -181,10 +184,14 @@ class Writer:
         found: dict[str, Any] = {
             "uuid": record.uuid, "deleted": "F", "mci": record.mci,
             "modified_on": _stamp(record.modified_on) or now, "created_on": _stamp(record.created_on) or now,
-            "created_by": self._people.get(record.created_by or ""), "modified_by": self._people.get(record.modified_by or ""),
-            "owned_by_user": self._people.get(record.owned_by_user or ""),
+            "created_by": self._person(record.created_by), "modified_by": self._person(record.modified_by),
+            "owned_by_user": self._person(record.owned_by_user),
             "owned_by_group": self._roles.get(record.owned_by_group or "")}
         return [found[name] for name in names]
+
+    def _person(self, address: str | None) -> int | None:
+        """Who is meant; for somebody who is not known here, the user who synchronises, as for any new record."""
+        return self._people.get(address or "") or self.site.host.user_id
 
     def _changed(self, record: Record, row: StoredRow, names: Sequence[str]) -> list[Any]:
         now = self.site.now().isoformat(" ")[:19]
@@ -233,6 +240,8 @@ class Writer:
             stamps = dict(zip(meta, self._meta(record, meta)))
             if "deleted" in stamps:
                 stamps["deleted"] = False
+            if not record.approved and "approved_by" in table.dal_table.fields:
+                stamps["approved_by"] = None
             number = table.dal_table.insert(**fields, **stamps)
             if not number:
                 raise HookError("a callback of the table refused the record")

@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 from datetime import date, datetime, time
 from decimal import Decimal
+from functools import partial
 from typing import Any, Callable, Iterable, Sequence
 
 from pydal.helpers.methods import bar_decode_string, bar_encode
@@ -96,6 +97,8 @@ class TableMap:
         columns += [_select(self.name, f.name, f.type, db.dialect) for f in schema.fields]
         self.columns = ", ".join(columns)
         self.nullable = frozenset(f.name for f in schema.fields if not table[f.name].notnull)
+        #: defaults that are worked out anew for each record
+        self.computed: dict[str, Callable[[], Any]] = {}
         self.defaults, self.extra_defaults = self._defaults()
         callbacks = [f for name in ("insert", "update") for when in ("before", "after")
                      for f in getattr(table, f"_{when}_{name}")]
@@ -116,6 +119,8 @@ class TableMap:
             if field is not None:
                 if field.type not in ("upload", "reference", "list:reference"):
                     own[column.name] = canonical_default(field, value)
+                    if callable(column.default):
+                        self.computed[column.name] = partial(_computed_default, field, column.default)
             elif isinstance(value, bool):
                 other[column.name] = "T" if value else "F"
             elif isinstance(value, (str, int, float)):
@@ -268,6 +273,11 @@ def canonical_default(field: Field, value: Any) -> Any:
         return value.isoformat()[:19]
     convert = reader(field, "sqlite")
     return convert(value) if convert else value
+
+
+def _computed_default(field: Field, default: Callable[[], Any]) -> Any:
+    value = default()
+    return None if value is None else canonical_default(field, value)
 
 
 # --- schema from a pyDAL table ------------------------------------------------------------------------------------
