@@ -3,6 +3,7 @@
 SHELL = /bin/sh
 VENV = build/venv
 NEWEST = build/venv-newest
+BENCH = build/venv-bench
 PYTHON = $(VENV)/bin/python
 BROWSER = chromium chromium-driver
 SETUP = setup.cfg setup.py pyproject.toml modules/s3sync/__init__.py scripts/make-venv scripts/find-python
@@ -11,6 +12,8 @@ help:
 	@echo 'make demo       two web2py sites synchronise before your eyes; Ctrl-C ends it'
 	@echo 'make demo-once  the same, ends by itself; exit 0 if both sites hold the same data'
 	@echo 'make test       all tests'
+	@echo 'make bench      how fast it is, against the least one could do: SIZES=1000,10000 MILLION=1 DATABASES=sqlite,postgres'
+	@echo '                TABLES=plain,locations,organisations REPEATS=3; make bench-docs keeps the results in docs/'
 	@echo 'make lint       ruff and mypy'
 	@echo 'make clean      remove everything that was built'
 
@@ -27,12 +30,25 @@ test: $(VENV)/.done $(NEWEST)/.done
 	@echo "Tests without web2py, $$($(NEWEST)/bin/python --version), pyDAL $$($(NEWEST)/bin/python -c 'import pydal; print(pydal.__version__)')"
 	@$(NEWEST)/bin/python -m pytest $(PYTEST)
 
+bench: $(BENCH)/.done
+	@case "$(or $(DATABASES),postgres)" in *postgres*) scripts/need-packages postgresql;; esac
+	@exec $(BENCH)/bin/python benchmarks $(if $(SIZES),--sizes $(SIZES)) $(if $(MILLION),--million) \
+		$(if $(DATABASES),--databases $(DATABASES)) $(if $(TABLES),--tables $(TABLES)) $(if $(REPEATS),--repeats $(REPEATS))
+
+bench-docs: $(BENCH)/.done
+	@$(BENCH)/bin/python benchmarks --docs
+
 lint: $(VENV)/.done
 	@$(VENV)/bin/ruff check --quiet .
 	@$(VENV)/bin/mypy --no-error-summary
 
+$(BENCH)/.done: $(SETUP)
+	@echo "Setting up $(BENCH)"
+	@scripts/make-venv $(BENCH) "$$(scripts/find-python web2py)" web2py,postgres
+	@touch $@
+
 clean:
-	@python3 examples/demo/sites.py stop build/demo/*/ 2>/dev/null || true
+	@python3 examples/demo/sites.py stop build/demo/*/ build/bench/*/*/ 2>/dev/null || true
 	@rm -rf build dist .pytest_cache .ruff_cache .mypy_cache .hypothesis modules/*.egg-info
 	@find . -name __pycache__ -not -path './.git/*' -prune -exec rm -rf {} +
 
@@ -46,4 +62,4 @@ $(NEWEST)/.done: $(SETUP)
 	@scripts/make-venv $(NEWEST) "$$(scripts/find-python newest)" test
 	@touch $@
 
-.PHONY: help demo demo-once test lint clean
+.PHONY: help demo demo-once test bench bench-docs lint clean

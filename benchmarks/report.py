@@ -1,0 +1,99 @@
+"""What the benchmark says in the end: a table on the screen, results.json, results.svg, docs/benchmarks.md."""
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from bars import Verdict, judge
+from chart import draw
+
+Summary = dict[str, Any]
+
+COLUMNS = ("job", "records", "seconds", "spread", "rec./s", "floor", "xmlfile", "kB wire", "MB client", "server", "CPU s")
+
+
+def cells(summary: Summary) -> list[str]:
+    """One line of the table."""
+    def share(value: float | None) -> str:
+        return f"{value:.0%}" if value is not None else ""
+
+    def megabytes(kilobytes: int) -> str:
+        return f"{kilobytes / 1024:.0f}" if kilobytes else ""
+
+    speed = summary["records_per_s"]
+    cpu = f"{summary['cpu_client']:.1f}" + (f" + {summary['cpu_server']:.1f}" if summary["cpu_server"] else "")
+    return [summary["job"], f"{summary['moved']:,}" if summary["moved"] else f"0 of {summary['records']:,}",
+            f"{summary['seconds']:.3f}", f"{summary['seconds_min']:.3f}–{summary['seconds_max']:.3f}",
+            f"{speed:,.0f}" if speed else "", share(summary["ratio_to_floor"]), share(summary["ratio_to_xmlfile"]),
+            f"{summary['bytes'] / 1024:,.0f}" if summary["bytes"] else "",
+            megabytes(summary["peak_kb_client"]), megabytes(summary["peak_kb_server"]), cpu]
+
+
+def show(console: Console, summaries: list[Summary], repeats: int) -> None:
+    """Tables and verdicts on the screen."""
+    for database, table in dict.fromkeys((s["database"], s["table"]) for s in summaries):
+        view = Table(title=f"{table}, {database}: median of {repeats}", title_justify="left", title_style="bold",
+                     box=box.SIMPLE_HEAD, pad_edge=False)
+        for name in COLUMNS:
+            view.add_column(name, justify="left" if name == "job" else "right", no_wrap=True)
+        before = None
+        for summary in summaries:
+            if (summary["database"], summary["table"]) == (database, table):
+                if before not in (None, summary["records"]):
+                    view.add_section()
+                before = summary["records"]
+                view.add_row(*cells(summary), style="dim" if summary["job"].startswith(("floor", "xmlfile")) else "")
+        console.print(view)
+    for verdict in judge(summaries):
+        word = "[green]met    [/]" if verdict.met else "[red]not met[/]"
+        console.print(f"{word} {verdict.bar}: {verdict.value} ({verdict.where})", highlight=False)
+
+
+def write(folder: Path, summaries: list[Summary], about: dict[str, Any]) -> None:
+    """results.json, results.svg and what they were got on."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "results.json").write_text(json.dumps(summaries, indent=1) + "\n")
+    (folder / "machine.json").write_text(json.dumps(about, indent=1) + "\n")
+    (folder / "results.svg").write_text(draw(summaries))
+
+
+INTRODUCTION = """\
+# Benchmarks
+
+`make bench` measures on your machine; this page is what it last found on ours (`make bench-docs` writes it).
+
+**How.** Two real web2py sites on this machine, the server as `web2py.py`, the client's run in a process of its own with the
+application's models, over HTTP. Before each of them the *floor* does the least that could be called a transfer: a program of
+its own that GETs the same records as one gzipped document, reads them with lxml and inserts them in batches of 1,000, a
+transaction each, into the same kind of database with the same tables and indices; for a push it POSTs them page by page to a
+program that does the same; for changes it updates rows by uuid. The floor knows no identities, versions, conflicts, validators,
+permissions, progress or errors. *xmlfile* is lxml writing the same elements from values in memory.
+
+Floor and s3sync take turns; figures are medians, the spread is the least and the most, ratios are to the floor of the same
+repeat. MB are peak memory of a whole process (web2py with the application's models needs about 60 MB before it does
+anything). CPU s are of client + server process, without PostgreSQL's own. A first export also makes the index of the
+table's records; *export* is what a second peer's full pull costs the server. `unchanged` is a run that finds nothing to do.
+
+"""
+
+
+def page(summaries: list[Summary], about: dict[str, Any]) -> str:
+    """docs/benchmarks.md."""
+    parts = [INTRODUCTION, "## Machine\n\n| | |\n|---|---|\n"]
+    parts += [f"| {name} | {value} |\n" for name, value in about.items()]
+    parts.append("\n## Bars\n\n| | where | found | |\n|---|---|---|---|\n")
+    parts += [_verdict(verdict) for verdict in judge(summaries)]
+    parts.append("\n## Results\n\n![Cost curves](benchmarks.svg)\n")
+    for database, table in dict.fromkeys((s["database"], s["table"]) for s in summaries):
+        parts.append(f"\n### {table}, {database}\n\n| {' | '.join(COLUMNS)} |\n|---|{'--:|' * (len(COLUMNS) - 1)}\n")
+        parts += [f"| {' | '.join(cells(s))} |\n" for s in summaries if (s["database"], s["table"]) == (database, table)]
+    return "".join(parts)
+
+
+def _verdict(verdict: Verdict) -> str:
+    return f"| {verdict.bar} | {verdict.where} | {verdict.value} | {'met' if verdict.met else '**not met**'} |\n"
