@@ -4,8 +4,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-
 from local_sites import LocalSite, register
+from shaped_site import ShapedSite
 
 
 class Pair:
@@ -21,3 +21,8 @@ class Pair:
 @pytest.fixture
 def pair(tmp_path: Path) -> Pair:
     return Pair(tmp_path)
+
+
+@pytest.fixture
+def here(tmp_path: Path) -> ShapedSite:
+    return ShapedSite(tmp_path, "here")

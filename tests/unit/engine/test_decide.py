@@ -5,6 +5,7 @@ from itertools import product
 from typing import Iterator
 
 import pytest
+
 from s3sync.engine.decide import Action, Decision, Mine, Policies, Settle, Theirs, decide
 from s3sync.index.vector import Order
 

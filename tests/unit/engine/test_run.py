@@ -4,9 +4,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from s3sync.errors import ConnectError, DocumentTruncated
-
 from local_sites import register, same, synchronize
+
+from s3sync.errors import ConnectError, DocumentTruncated
 
 
 def counts(step: Any) -> dict[str, int]:
