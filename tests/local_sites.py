@@ -194,9 +194,11 @@ class LocalPeer(Peer):
 
 def register(me: LocalSite, other: LocalSite, tasks: Sequence[dict[str, Any]] = (), accept_push: bool = True) -> int:
     """Make two sites known to each other, with tasks at `me`; returns the id of the repository there."""
-    number = by_uuid(me.db, other.uuid)
-    repository = number.id if number else int(me.db.sync_repository.insert(
-        name=other.name, uuid=other.uuid, url=f"http://{other.name}.example", accept_push=accept_push))
+    known, url = by_uuid(me.db, other.uuid), f"http://{other.name}.example"
+    if known:
+        me.db(me.db.sync_repository.id == known.id).update(url=url)
+    repository = known.id if known else int(me.db.sync_repository.insert(
+        name=other.name, uuid=other.uuid, url=url, accept_push=accept_push))
     if by_uuid(other.db, me.uuid) is None:
         other.db.sync_repository.insert(name=me.name, uuid=me.uuid, accept_push=accept_push)
     for task in tasks:

@@ -19,6 +19,7 @@ class Settings:
     batch_size: int = 1000            #: records written, answered or sent in one go
     overlap: int = 600                #: seconds by which a scan looks back before the last one
     sweep_interval: int = 86400       #: seconds between two comparisons of all rows with the index
+    deep_interval: int = 604800       #: seconds between two sweeps that trust no time stamp and compare all values
     lease_time: int = 180            #: seconds without a sign of life after which another worker takes over
     connect_timeout: float = 15.0     #: seconds to establish a connection
     read_timeout: float = 120.0       #: seconds of silence while an answer arrives

@@ -44,9 +44,11 @@ class Agreement:
 
     def known(self, table: str, uuids: Iterable[str]) -> dict[str, Agreed]:
         """What was agreed on these records."""
-        return {row[0]: Agreed(row[1], row[2], row[3] or "", str(row[4])[:19].replace(" ", "T") if row[4] else None) for row in self.site.db.rows_in(
-            'SELECT "record_uuid", "local_digest", "remote_digest", "vector", "sent_on" FROM "sync_agreed" WHERE "repository_id" = ? '
-            'AND "tablename" = ? AND "record_uuid" IN ({})', uuids, [self.repository_id, table])}
+        found = self.site.db.rows_in(
+            'SELECT "record_uuid", "local_digest", "remote_digest", "vector", "sent_on" FROM "sync_agreed" '
+            'WHERE "repository_id" = ? AND "tablename" = ? AND "record_uuid" IN ({})', uuids, [self.repository_id, table])
+        return {row[0]: Agreed(row[1], row[2], row[3] or "", str(row[4])[:19].replace(" ", "T") if row[4] else None)
+                for row in found}
 
     def news(self, table: str, records: Sequence[Record]) -> tuple[list[Record], int]:
         """Records that are not as they were when last seen, with a version vector each; and how many are.
@@ -115,6 +117,8 @@ class Agreement:
             outcome, version = fate[str(record.uuid)], versions.get(str(record.uuid))
             agreed = outcome.result in ("created", "updated", "deleted", "merged") or (
                 outcome.result == "unchanged" and (not outcome.reason or bool(record.deleted and version and version.deleted)))
+            if outcome.conflict and version and version.digest != remote_digest(record):
+                agreed = False                   # what it does not mention is still as it was here: it has to hear of that
             rows.append((self.repository_id, table, record.uuid, version.digest if agreed and version else None,
                          remote_digest(record), version.vector if agreed and version else record.vector))
         self._save(rows)

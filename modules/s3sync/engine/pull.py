@@ -115,6 +115,7 @@ class Puller:
 
     def _fetch_all(self, pool: ThreadPoolExecutor) -> None:
         site, after = self.site, 0
+        waiting.found(site)
         while True:
             wanted = waiting.wanted(site, self.repository_id, 100, after)
             site.db.commit()

@@ -67,6 +67,7 @@ class Pusher:
         self._asked: set[tuple[str, str]] = set()
         self._missing: list[tuple[str, str]] = []
         self._waiting: dict[tuple[str, str], set[tuple[str, str]]] = {}     # record -> what it still waits for
+        self._blocked: set[tuple[str, str]] = set()                         # rejected until that has arrived
 
     def run(self) -> None:
         """Push all changes, then what they refer to and the peer has not, then what failed before."""
@@ -83,8 +84,8 @@ class Pusher:
         with ThreadPoolExecutor(1) as pool:
             for name, condition in tables:
                 self._table(pool, name, since[name], condition, begun[name][0])
-            self._dependencies(pool)
             self._again(pool)
+            self._dependencies(pool)
         self.step.counts.waiting = len(self._waiting)
 
     def _table(self, pool: ThreadPoolExecutor, name: str, since: int, condition: str, done: bool) -> None:
@@ -95,7 +96,11 @@ class Pusher:
         while True:
             request = self._send(pool, page.records)
             ahead = following(page.cursor, done) if page.more or not done else None
-            self._finish(request, page.records, {name: page.cursor})
+            self._finish(request, page.records)
+            self._dependencies(pool)                  # before the position moves: if we are killed here, they are found again
+            cursors.save(self.site, self.repository_uuid, self.task.id, "push", self.scope,
+                         {name: self.site.index.cursor(name, page.cursor)})
+            self.site.db.commit()
             if ahead is None:
                 return
             page, done = ahead
@@ -106,8 +111,8 @@ class Pusher:
         body = document(self.site, records)
         return pool.submit(self.peer.push, self.task, body)
 
-    def _finish(self, request: Future[Receipt] | None, records: Sequence[Record], positions: dict[str, int]) -> None:
-        """Take note of what became of the records; only then the position moves."""
+    def _finish(self, request: Future[Receipt] | None, records: Sequence[Record]) -> None:
+        """Take note of what became of the records."""
         site = self.site
         outcomes: list[Outcome] = []
         if request is not None:
@@ -124,8 +129,7 @@ class Pusher:
         self._waiting = {key: rest for key, missing in self._waiting.items() if (rest := missing - here)}
         self._waiting.update({(o.table, o.uuid): set(o.missing) for o in outcomes if o.missing})
         self._missing += [m for o in outcomes for m in o.missing]
-        cursors.save(site, self.repository_uuid, self.task.id, "push", self.scope,
-                     {name: site.index.cursor(name, seq) for name, seq in positions.items()})
+        self._blocked.update((o.table, o.uuid) for o in rejected if o.missing)
         self.step.batch(outcomes)
         self.step.run.commit()
 
@@ -148,6 +152,12 @@ class Pusher:
                     tables.setdefault(table, []).append(uuid)
             for table, uuids in tables.items():
                 self._chosen(pool, table, uuids)
+            freed: dict[str, list[str]] = {}
+            for table, uuid in sorted(self._blocked - set(self._waiting)):
+                freed.setdefault(table, []).append(uuid)
+            self._blocked &= set(self._waiting)
+            for table, uuids in freed.items():
+                self._chosen(pool, table, uuids)
 
     def _again(self, pool: ThreadPoolExecutor) -> None:
         tables: dict[str, list[str]] = {}
@@ -161,4 +171,4 @@ class Pusher:
         size = self.site.settings.batch_size
         for start in range(0, len(uuids), size):
             records = self.exporter.chosen(table, uuids[start:start + size])
-            self._finish(self._send(pool, records), records, {})
+            self._finish(self._send(pool, records), records)

@@ -76,6 +76,7 @@ class PlainPusher:
             self.step.bytes += receipt.bytes
             refused = {(o.table, o.uuid): o for o in receipt.outcomes or ()}
             outcomes = [refused.get((name, str(r.uuid))) or Outcome(name, str(r.uuid), self._fate(r, known)) for r in records]
+            self.agreement.sent(name, [r for r in records if (name, str(r.uuid)) not in refused])
             by_uuid = {r.uuid: r for r in records}
             quarantine.keep(site, self.repository_id, self.task.id, "push",
                             [(by_uuid[o.uuid], o) for o in outcomes if o.result == "rejected"])

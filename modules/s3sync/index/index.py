@@ -171,6 +171,23 @@ class Index:
             self.db.execute('UPDATE "sync_version" SET "modified_on" = ? WHERE "tablename" = ? AND "record_uuid" = ?', change)
         return versions
 
+    def absent(self, name: str, uuids: Iterable[str]) -> dict[str, Version]:
+        """Versions of records of which there is no row (any more). The table must be locked.
+
+        A row that was deleted for good since it was last looked at is a local edit as any other.
+        """
+        versions = self.versions(name, uuids)
+        vanished = {uuid: version.vector for uuid, version in versions.items() if not version.deleted}
+        for note in self._vanished(name, vanished):
+            versions[note.uuid] = Version(note.digest, note.vector, 0, None, note.modified_on)
+        return versions
+
+    def _vanished(self, name: str, vectors: Mapping[str, str]) -> list[Note]:
+        now = self.now().isoformat()[:19]
+        notes = [Note(uuid, deletion_digest(), increment(vector, self.site), None, now) for uuid, vector in vectors.items()]
+        self.note(name, notes)
+        return notes
+
     # --- finding local edits ----------------------------------------------------------------------------------
 
     def scan(self, name: str, limit: int) -> tuple[bool, Sequence[StoredRow]]:
@@ -207,7 +224,7 @@ class Index:
         self.db.execute('UPDATE "sync_clock" SET "scanned_on" = ?, "started_on" = ?, "position" = ?, "position_on" = ? '
                         'WHERE "tablename" = ?', [*state, name])
         if done and not recent:              # every row has been seen: as good as a sweep
-            self.db.execute('UPDATE "sync_clock" SET "swept_on" = ? WHERE "tablename" = ?', [_sql(started), name])
+            self._swept(name, started, True)
         return done, rows
 
     def _clock(self, name: str) -> tuple[datetime | None, datetime | None, int | None, datetime | None]:
@@ -219,19 +236,26 @@ class Index:
         """Has every row of this table been looked at once?"""
         return self.db.value('SELECT "scanned_on" FROM "sync_clock" WHERE "tablename" = ?', [name]) is not None
 
-    def sweep_due(self, name: str, interval: int) -> bool:
+    def sweep_due(self, name: str, interval: int, deep: bool = False) -> bool:
         """Is it time to compare all rows with the index? Also after the clock was set back."""
-        rows = self.db.rows('SELECT "swept_on", "scanned_on" FROM "sync_clock" WHERE "tablename" = ?', [name])
+        column = "deep_on" if deep else "swept_on"
+        rows = self.db.rows(f'SELECT "{column}", "scanned_on" FROM "sync_clock" WHERE "tablename" = ?', [name])
         if not rows or rows[0][1] is None:
             return False                          # never scanned: the first scan sees everything
         now = self.now()
         swept, scanned = _datetime(rows[0][0]), _datetime(rows[0][1])
-        return swept is None or swept + timedelta(seconds=interval) <= now or scanned > now  # type: ignore[operator]
+        return (swept is None or swept + timedelta(seconds=interval) <= now or swept > now  # set back since the last sweep
+                or scanned > now)  # type: ignore[operator]
 
-    def sweep(self, name: str, after: int, limit: int) -> int | None:
+    def _swept(self, name: str, when: datetime, deep: bool) -> None:
+        for column in ("swept_on", "deep_on") if deep else ("swept_on",):
+            self.db.execute(f'UPDATE "sync_clock" SET "{column}" = ? WHERE "tablename" = ?', [_sql(when), name])
+
+    def sweep(self, name: str, after: int, limit: int, deep: bool = False) -> int | None:
         """Look at up to `limit` rows that do not match their version, from row id `after` on; returns the id reached.
 
-        None means that all rows match. Rows that were deleted for good, by whomever, become deletions.
+        None means that all rows match. Rows that were deleted for good, by whomever, become deletions. A row that was
+        changed without a new `modified_on` is only found by a `deep` sweep, which looks at all rows.
         """
         table = self.maps(name)
         self.lock(name)
@@ -240,6 +264,8 @@ class Index:
             mismatch.append(self._distinct('"sync_version"."modified_on"', f'"{name}"."modified_on"'))
         if table.soft_delete:
             mismatch.append(f"""("sync_version"."digest" LIKE '{DELETED}%') <> ("{name}"."deleted" = 'T')""")
+        if deep:
+            mismatch = ["1=1"]
         rows = table.decode(self.db.rows(
             f'SELECT {table.columns} FROM "{name}" LEFT JOIN "sync_version" ON "sync_version"."tablename" = ? '
             f'AND "sync_version"."record_uuid" = "{name}"."uuid" WHERE "{name}"."id" > ? AND "{name}"."uuid" IS NOT NULL '
@@ -248,7 +274,7 @@ class Index:
             self.look(table, self.canonical(table, rows))
             return rows[-1].id
         if not self._sweep_vanished(name, limit):
-            self.db.execute('UPDATE "sync_clock" SET "swept_on" = ? WHERE "tablename" = ?', [_sql(self.now()), name])
+            self._swept(name, self.now(), deep)
             return None
         return after
 
@@ -257,9 +283,7 @@ class Index:
             f'SELECT "record_uuid", "vector" FROM "sync_version" LEFT JOIN "{name}" ON "{name}"."uuid" = "record_uuid" '
             f"""WHERE "tablename" = ? AND "digest" NOT LIKE '{DELETED}%' AND "{name}"."id" IS NULL LIMIT {int(limit)}""",
             [name])
-        now = self.now().isoformat()[:19]
-        self.note(name, [Note(uuid, deletion_digest(), increment(vector, self.site), None, now) for uuid, vector in gone])
-        return len(gone)
+        return len(self._vanished(name, {row[0]: row[1] for row in gone}))
 
     def _distinct(self, a: str, b: str) -> str:
         if self.db.dialect == "mysql":
