@@ -242,7 +242,7 @@ class Applier:
         writer = Writer(site, table, [(i.record, i.row) for i in changing])
         resolver = writer.resolver
         failed = writer.write()
-        ender = Ender(site, table)
+        ender = Ender(site, table, self.origin, self.repository_id)
         failed.update(ender.end([(i.record, i.row) for i in ending if i.row is not None]))
         writer.digests.update(ender.digests)
         writer.modified.update(ender.modified)

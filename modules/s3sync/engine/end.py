@@ -2,11 +2,12 @@
 from __future__ import annotations
 
 import json
-from typing import Any, Sequence
+from typing import Any, Mapping, Sequence
 
 from ..hosts.callback import HookError, Values, call
 from ..hosts.table import StoredRow, TableMap
 from ..index.digest import deletion_digest
+from ..index.index import Version
 from ..s3xml.record import Record
 from .referring import Place, places, relink, rows_by_id, rows_referring
 from .resolve import python_values
@@ -28,9 +29,11 @@ class Ender:
     missing : references that a merge waits for: the records into which others are to be merged
     """
 
-    def __init__(self, site: Site, table: TableMap) -> None:
+    def __init__(self, site: Site, table: TableMap, origin: str = "", repository_id: int | None = None) -> None:
         self.site = site
         self.table = table
+        self.origin = origin                     # the repository that the deletions come from
+        self.repository_id = repository_id
         self.hooks = site.host.hooks(table.name)
         self.digests: dict[str, str] = {}
         self.modified: dict[str, str | None] = {}
@@ -146,7 +149,7 @@ class Ender:
         else:
             call(self.hooks.ondelete_cascade, values, tablename=name)
             keys = {entity: list(numbers) for entity, numbers in self._identities({row.id}).items()}
-            cascade(self.site, keys, {(name, row.id)})
+            cascade(self, keys, {(name, row.id)})
         if self.table.soft_delete:
             self._archive(pairs)
         else:
@@ -196,7 +199,7 @@ class Restricted(HookError):
     """Rows that refer to the record forbid its deletion."""
 
 
-def cascade(site: Site, keys: dict[str, list[int]], ending: set[tuple[str, int]]) -> None:
+def cascade(ender: Ender, keys: dict[str, list[int]], ending: set[tuple[str, int]]) -> None:
     """What a deletion does to the rows that refer to the record, as pyDAL's ondelete says. They are edits of this site's own.
 
     Parameters
@@ -206,6 +209,7 @@ def cascade(site: Site, keys: dict[str, list[int]], ending: set[tuple[str, int]]
 
     Raises Restricted, before anything is changed.
     """
+    site = ender.site
     found: list[tuple[Place, list[int]]] = []
     for name, numbers in keys.items():
         for place in places(site, name):
@@ -218,7 +222,7 @@ def cascade(site: Site, keys: dict[str, list[int]], ending: set[tuple[str, int]]
                 found.append((place, rows))
     for place, rows in found:
         if place.rule == "CASCADE":
-            _delete_rows(site, place, rows, ending)
+            _delete_rows(ender, place, rows, ending)
         else:
             value = place.default if place.rule == "SET DEFAULT" and not callable(place.default) else None
             if value is None and place.notnull:
@@ -227,27 +231,40 @@ def cascade(site: Site, keys: dict[str, list[int]], ending: set[tuple[str, int]]
             _look(site, place.table, rows)
 
 
-def _delete_rows(site: Site, place: Place, numbers: list[int], ending: set[tuple[str, int]]) -> None:
+def _delete_rows(cause: Ender, place: Place, numbers: list[int], ending: set[tuple[str, int]]) -> None:
     """Delete rows that refer to a deleted record, and what refers to them."""
-    name = place.table
+    site, name = cause.site, place.table
     if not site.host.carries(name) or not place.soft:
         site.db.dal(site.db.dal[name]._id.belongs(numbers)).delete()
         return
     table = site.table(name)
     table_rows = rows_by_id(site, table, numbers)
     site.index.lock(name)
-    site.index.look(table, table_rows)
-    ender = Ender(site, table)
+    _keep(cause, table, table_rows, site.index.look(table, table_rows))
+    ender = Ender(site, table, cause.origin, cause.repository_id)
     now = site.now().isoformat()[:19]
     ending |= {(name, row.id) for row in table_rows}
     for row in table_rows:
         call(ender.hooks.ondelete_cascade, _values(site, table, row), tablename=name)
-    cascade(site, {entity: list(keys) for entity, keys in ender._identities({r.id for r in table_rows}).items()}, ending)
+    cascade(ender, {entity: list(keys) for entity, keys in ender._identities({r.id for r in table_rows}).items()}, ending)
     ender._archive([(Record(name, row.uuid, deleted=True, modified_on=now), row) for row in table_rows])
     site.host.ended(name, [row.id for row in table_rows])
     for row in table_rows:
         call(ender.hooks.ondelete, _values(site, table, row), tablename=name)
     _look(site, name, numbers)
+
+
+def _keep(cause: Ender, table: TableMap, rows: Sequence[StoredRow], versions: Mapping[str, Version]) -> None:
+    """Keep, as one side of a conflict, what goes although the peer whose deletion this is may never have seen it (G5)."""
+    if not cause.origin:
+        return
+    now = cause.site.now().isoformat(" ")[:19]
+    cause.site.db.insert("sync_conflict", (
+        "repository_id", "tablename", "record_uuid", "mine", "theirs", "mine_vector", "theirs_vector", "mine_modified_on",
+        "policy", "winner", "status", "found_on"), [
+            (cause.repository_id, table.name, row.uuid, json.dumps(row.values, ensure_ascii=False, sort_keys=True), "null",
+             versions[row.uuid].vector, "", (row.modified_on or now).replace("T", " "), "CASCADE", "theirs", "settled", now)
+            for row in rows if row.uuid in versions and versions[row.uuid].origin != cause.origin])
 
 
 def _look(site: Site, name: str, numbers: Sequence[int]) -> None:
