@@ -3,6 +3,7 @@
 SHELL = /bin/sh
 VENV = build/venv
 NEWEST = build/venv-newest
+COMPATIBILITY = build/venv-compatibility
 BENCH = build/venv-bench
 PYTHON = $(VENV)/bin/python
 BROWSER = chromium chromium-driver
@@ -15,6 +16,8 @@ help:
 	@echo 'make bench      how fast it is, against the least one could do: SIZES=1000,10000 MILLION=1 DATABASES=sqlite,postgres'
 	@echo '                TABLES=plain,locations,organisations REPEATS=3; make bench-docs keeps the results in docs/'
 	@echo 'make lint       ruff and mypy'
+	@echo 'make test-gluon-scheduler WEB2PY_SOURCE=<tree>'
+	@echo '                web2py'\''s own tests of its scheduler against ours'
 	@echo 'make clean      remove everything that was built'
 
 demo: $(VENV)/.done
@@ -37,6 +40,9 @@ bench: $(BENCH)/.done
 
 bench-docs: $(BENCH)/.done
 	@$(BENCH)/bin/python benchmarks --docs
+
+test-gluon-scheduler: $(COMPATIBILITY)/.done
+	@scripts/test-gluon-scheduler $(COMPATIBILITY)/bin/python "$(WEB2PY_SOURCE)"
 
 lint: $(VENV)/.done
 	@$(VENV)/bin/ruff check --quiet .
@@ -62,4 +68,9 @@ $(NEWEST)/.done: $(SETUP)
 	@scripts/make-venv $(NEWEST) "$$(scripts/find-python newest)" test
 	@touch $@
 
-.PHONY: help demo demo-once test bench bench-docs lint clean
+$(COMPATIBILITY)/.done: $(SETUP)
+	@echo "Setting up $(COMPATIBILITY)"
+	@scripts/make-venv $(COMPATIBILITY) "$$(scripts/find-python newest)" web2py-source
+	@touch $@
+
+.PHONY: help demo demo-once test test-gluon-scheduler bench bench-docs lint clean
