@@ -24,14 +24,15 @@ class ShapedSite(LocalSite):
         db.define_table("pr_pentity", Field("pe_id", "id"), Field("instance_type"), Field("uuid", length=128),
                         Field("deleted", "boolean", default=False), Field("pe_label"))
         db.define_table("pr_person", Field("pe_id", "reference pr_pentity"), Field("pe_label"), Field("first_name"),
-                        Field("badge", unique=True), Field("number", "integer", unique=True), *meta())
+                        Field("badge", unique=True, requires=None), Field("number", "integer", unique=True, requires=None),
+                        *meta())
         db.define_table("pr_address", Field("pe_id", "reference pr_pentity"), Field("street"), *meta())
         db.define_table("pr_group", Field("pe_id", "reference pr_pentity"), Field("name"), *meta())
         db.define_table("org_profile", Field("organisation_id", "reference org_organisation"), Field("motto"), *meta())
         db.define_table("org_contract", Field("organisation_id", "reference org_organisation", ondelete="RESTRICT"),
                         Field("title"), *meta())
-        db.define_table("org_note", Field("organisation_id", "reference org_organisation", ondelete="SET NULL"), Field("text", "text"),
-                        Field("also", "list:reference org_organisation"), *meta())
+        db.define_table("org_note", Field("organisation_id", "reference org_organisation", ondelete="SET NULL"),
+                        Field("text", "text"), Field("also", "list:reference org_organisation"), *meta())
         declare(db, "org_organisation", components=[dict(alias="office", table="org_office", fkey="organisation_id"),
                                                     dict(alias="profile", table="org_profile", fkey="organisation_id",
                                                          multiple=False)])
@@ -76,7 +77,8 @@ class ShapedSite(LocalSite):
         return sum(before.get(uuid) != vector for uuid, vector in after.items())
 
 
-def record(table: str, uuid: str | None, values: dict[str, Any] | None = None, vector: str = "aaaaaaaaaaaa:1", **more: Any) -> Record:
+def record(table: str, uuid: str | None, values: dict[str, Any] | None = None, vector: str = "aaaaaaaaaaaa:1",
+           **more: Any) -> Record:
     """A record as it arrives from the peer."""
     more.setdefault("modified_on", "2026-03-04T05:06:07")
     more.setdefault("mci", 1)

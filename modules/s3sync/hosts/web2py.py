@@ -212,6 +212,8 @@ def _implied(validator: Any, field: Any) -> bool:
         return all(_implied(v, field) for v in (inner if isinstance(inner, (list, tuple)) else [inner]))
     if name == "IS_NOT_EMPTY":
         return False
+    if name == "IS_NOT_IN_DB":           # unique columns are compared in bulk
+        return bool(field.unique and str(validator.field) == str(field) and not validator.ignore_common_filters)
     if name in NUMBERS:
         # pyDAL's own defaults span what the column can hold
         low, high = getattr(validator, "minimum", None), getattr(validator, "maximum", None)

@@ -175,7 +175,8 @@ def test_fields_with_a_policy_of_their_own(default: str, a: str, b: str | None, 
                                            kept: str, settle: Settle) -> None:
     own = {"__default__": default, "a": a, **({"b": b} if b else {})}
     policies = Policies(update="THIS" if default == "OTHER" else "OTHER").of_table(own)
-    decision = decide(Order.BEFORE, False, Mine(False, mci, HERE), Theirs(mci=sent, rank=CLOCKS["newer"]), policies, list(changed))
+    decision = decide(Order.BEFORE, False, Mine(False, mci, HERE), Theirs(mci=sent, rank=CLOCKS["newer"]), policies,
+                      list(changed))
     assert (decision.action, "".join(decision.kept), decision.settle) == (action, kept, settle)
 
 

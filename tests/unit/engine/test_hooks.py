@@ -109,7 +109,8 @@ def test_a_callback_that_raises_rejects_its_record_and_no_other(here: ShapedSite
             raise AttributeError("no such thing")
 
     declare(here.db, TABLE, **{name: callback})
-    outcomes = {o.uuid: o for o in here.apply(*(record(TABLE, u, {"name": n}) for u, n in (("o1", "a"), ("o2", "bad"), ("o3", "c"))))}
+    records = [record(TABLE, u, {"name": n}) for u, n in (("o1", "a"), ("o2", "bad"), ("o3", "c"))]
+    outcomes = {o.uuid: o for o in here.apply(*records)}
     assert {u: o.result for u, o in outcomes.items()} == {"o1": "created", "o2": "rejected", "o3": "created"}
     assert "AttributeError: no such thing" in outcomes["o2"].reason
     assert here.get(TABLE, "o2") is None
@@ -186,8 +187,8 @@ def test_onconflict_decides_instead_of_the_policy(here: ShapedSite) -> None:
     kept = here.one(record(TABLE, "o1", {"name": "stay out"}, "aaaaaaaaaaaa:2"), policies=both, repository=repository)
     assert (kept.result, kept.conflict, kept.winner) == ("unchanged", True, "mine")
     assert here.get(TABLE, "o1").name == "edited here"
-    won = here.one(record(TABLE, "o1", {"name": "let it in"}, "aaaaaaaaaaaa:3"), policies=Policies(conflict="THIS", update="OTHER"),
-                   repository=repository)
+    won = here.one(record(TABLE, "o1", {"name": "let it in"}, "aaaaaaaaaaaa:3"),
+                   policies=Policies(conflict="THIS", update="OTHER"), repository=repository)
     assert (won.result, won.conflict, won.winner) == ("updated", True, "theirs")
     number = here.id_of(TABLE, "o1")
     assert asked == [("stay out", "edited here", number, "update", "OTHER", "peer", TABLE),
@@ -229,7 +230,8 @@ def test_deduplicate_may_skip_or_refuse(here: ShapedSite) -> None:
 
     declare(here.db, TABLE, deduplicate=deduplicate)
     here.insert(TABLE, name="A", year=1)
-    named = {n: here.one(record(TABLE, f"derived {n}", {"name": n, "year": 2}, anonymous=True)) for n in ("A", "broken", "incomplete")}
+    named = {n: here.one(record(TABLE, f"derived {n}", {"name": n, "year": 2}, anonymous=True))
+             for n in ("A", "broken", "incomplete")}
     assert {n: o.result for n, o in named.items()} == {"A": "kept", "broken": "rejected", "incomplete": "rejected"}
     assert "KeyError" in named["broken"].reason and named["incomplete"].reason == "Invalid reference"
     assert here.db(here.db[TABLE].year == 2).isempty()
