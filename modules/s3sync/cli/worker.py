@@ -21,7 +21,7 @@ def add_commands(commands: Any) -> None:
     command.add_argument("--folder", type=Path, default=Path("databases"),
                          help="with --uri: folder of the database and of its migration files (default: databases)")
     command.add_argument("--models", type=Path,
-                         help="with --uri: Python file that defines the application's tables (default: as the migration files say)")
+                         help="with --uri: Python file that defines the tables (default: as the migration files say)")
     command.add_argument("--own", action="store_true",
                          help="with APPDIR: be a worker of s3sync's kind rather than of web2py's")
     command.add_argument("-g", "--groups", default="", help="groups of tasks to perform, e.g. main,slow (default: main)")
