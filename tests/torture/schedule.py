@@ -10,6 +10,7 @@ from typing import Any
 
 from faults import STATEMENTS, Killed, TroubledEden, TroubledPeer, Wire
 from local_sites import register
+from plain_eden import ActiveEden
 from world import Clock, Ledger, People, TorturedSite, differences, duplicated, lost, orphans, state
 
 from s3sync.engine.run import Runner
@@ -81,7 +82,13 @@ class Schedule:
             ways = [[(a, b, 3)], [(a, b, 3), (b, a, 3)], [(a, b, 1), (b, a, 1)], [(a, b, 2), (b, a, 2)]]
             for me, other, mode in rnd.choice(ways):
                 self.links.append((me, other, register(me, other, self._tasks(mode, conflict))))
-        if self.eden is not None:
+        self.active = ActiveEden(self.eden) if self.eden is not None else None
+        passive = self.rnd.random() < .6
+        if self.eden is not None and not passive:
+            for site in sites[:rnd.choice([1, 2])]:
+                register(site, self.eden, [])
+                self.links.append((self.eden, site, 0))
+        elif self.eden is not None:
             for site in sites[:rnd.choice([1, 2])]:
                 self.links.append((site, self.eden, register(site, self.eden, self._tasks(3, "NEWER"))))
 
@@ -115,6 +122,8 @@ class Schedule:
             self._again(*rnd.choice(self.old))
 
     def _synchronize(self, me: TorturedSite, other: TorturedSite, repository: int, faulty: bool = False) -> str:
+        if me is self.eden:
+            return self._eden_runs(other, faulty)
         rnd, wire = self.rnd, Wire()
         if faulty:
             kind = rnd.choice([*WIRE_FAULTS, "kill", "kill", "kill peer", "locked", "locked peer"])
@@ -144,6 +153,17 @@ class Schedule:
         if result == "killed" and rnd.random() < .8:
             self.clock.advance(100)                       # longer than a lease
         return result
+
+    def _eden_runs(self, other: TorturedSite, faulty: bool) -> str:
+        """A plain Eden pulls from a site of ours and pushes to it."""
+        assert self.active is not None
+        arrives = not faulty or self.rnd.random() < .5
+        self.active.pull(other, ("gis_location", "org_organisation"), arrives)
+        if not arrives:
+            self.survived["lost"] += 1
+        elif not faulty or self.rnd.random() < .7:
+            self.active.push(other, ("gis_location", "org_organisation"))
+        return "done"
 
     def _again(self, me: TorturedSite, other: TorturedSite, params: dict[str, Any], body: bytes) -> None:
         """Something that was sent long ago is delivered once more."""
@@ -190,6 +210,8 @@ class Schedule:
         found = []
         orphaned = orphans(self._all())
         for me, other, repository in self.links:
+            if me is self.eden:
+                continue
             db = me.db
             hopeless = {r.record_uuid for s in (me, other) for r in s.db(s.db.sync_quarantine.id > 0).select()} <= orphaned
             run = db(db.sync_run.repository_id == repository).select(orderby=~db.sync_run.id, limitby=(0, 1)).first()

@@ -173,6 +173,7 @@ class People:
 
     def _delete(self, site: TorturedSite, table: str, row: Any, hard: bool = False) -> None:
         self._saw(row)
+        self._takes_along(site, table, row.id)
         self.ledger.deleted.append((site.name, table, row.uuid))
         if hard:
             site.db(site.db[table].id == row.id).delete()
@@ -199,6 +200,15 @@ class People:
         self._saw(row)
         self.ledger.written[value] = (site.name, table, row.uuid)
         site.db.executesql(f'UPDATE "{table}" SET "name" = ? WHERE "id" = ?', [value, row.id])
+
+    def _takes_along(self, site: TorturedSite, table: str, number: int) -> None:
+        """What refers to the record: the application deletes that as well, here or at the next site."""
+        for name, references in REFERENCES.items():
+            for field in [f for f, target in references.items() if target == table]:
+                for row in site.db((site.db[name][field] == number) & (site.db[name].deleted != True)).select():  # noqa: E712 - SQL
+                    if row.name not in self.ledger.over:
+                        self._saw(row)
+                        self._takes_along(site, name, row.id)
 
     def _saw(self, row: Any) -> None:
         self.ledger.over.add(row.name)

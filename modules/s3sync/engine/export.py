@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Iterable, Iterator, Sequence
+from typing import Iterable, Iterator, Mapping, Sequence
 
 from ..hosts.base import Component
 from ..hosts.table import StoredRow, TableMap
@@ -10,6 +10,11 @@ from ..index.digest import DELETED
 from ..index.index import Version
 from ..s3xml.record import Record
 from .site import Site
+
+
+#: uuids of a table's records with a version above a sequence number that did not come from a peer
+_NEW = ('SELECT "record_uuid" FROM "sync_version" WHERE "tablename" = ? AND "seq" > ? '
+        'AND ("origin" IS NULL OR "origin" <> ?)')
 
 
 @dataclass
@@ -28,8 +33,10 @@ class Page:
 class Exporter:
     """Reads records of this site for a peer."""
 
-    def __init__(self, site: Site) -> None:
+    def __init__(self, site: Site, news: Mapping[str, int] | None = None, peer: str = "") -> None:
         self.site = site
+        self.news = news or {}           # for a plain Eden: by table, the sequence number it has, besides what a date says
+        self.peer = peer
         self._fresh: dict[str, StoredRow] = {}      # rows looked at in the present transaction, which has their table locked
 
     # --- by sequence ------------------------------------------------------------------------------------------
@@ -212,12 +219,30 @@ class Exporter:
             args.append(stamp)
             for part in self._parts(name, components):
                 if "modified_on" in self.site.table(part.table).meta:
-                    recent.append(f'{column}."{part.pkey}" IN (SELECT "{part.fkey}" FROM "{part.table}" WHERE "modified_on" >= ?)')
+                    recent.append(f'{column}."{part.pkey}" IN (SELECT "{part.fkey}" FROM "{part.table}" '
+                                  'WHERE "modified_on" >= ?)')
                     args.append(stamp)
+                if part.table in self.news:
+                    recent.append(f'{column}."{part.pkey}" IN (SELECT "{part.fkey}" FROM "{part.table}" '
+                                  f'WHERE "uuid" IN ({_NEW}))')
+                    args += [part.table, self.news[part.table], self.peer]
+            if name in self.news:
+                recent.append(f'{column}."uuid" IN ({_NEW})')
+                args += [name, self.news[name], self.peer]
             wanted.append(f"({' OR '.join(recent)})")
         if condition:
             wanted.append(f"({condition})")
         return " AND ".join(wanted), args
+
+    def vanished(self, name: str) -> list[Record]:
+        """News of records of which not even a row is left."""
+        if name not in self.news:
+            return []
+        found = self.site.index.versions(name, [row[0] for row in self.site.db.rows(
+            f'SELECT "record_uuid" FROM "sync_version" LEFT JOIN "{name}" ON "{name}"."uuid" = "record_uuid" '
+            f"""WHERE "{name}"."id" IS NULL AND "digest" LIKE '{DELETED}%' AND "record_uuid" IN ({_NEW})""",
+            [name, self.news[name], self.peer])])
+        return [Record(name, uuid, deleted=True, modified_on=version.modified_on) for uuid, version in found.items()]
 
     def _parts(self, name: str, components: bool) -> list[Component]:
         return [c for c in self.site.host.components(name) if self.site.host.carries(c.table)] if components else []

@@ -22,6 +22,7 @@ class PlainWriter:
         self.document = document
         self.written: set[tuple[str, str]] = set()
         self.referred: dict[str, set[str]] = {}
+        self.youngest: dict[str, str] = {}
         self._encoders: dict[str, Encoder] = {}
 
     def write(self, records: Iterable[Record]) -> int:
@@ -31,6 +32,7 @@ class PlainWriter:
             key = (record.table, str(record.uuid))
             if key not in self.written:
                 self.written.add(key)
+                self.youngest[record.table] = max(self.youngest.get(record.table, ""), record.modified_on or "")
                 children = [self._encode(child) for child in record.children or ()]
                 self.document.write(self._encode(record, children))
                 count += 1
@@ -66,9 +68,11 @@ class PlainWriter:
                         self.write(records)
 
 
-def write_document(site: Site, task: Task, msince: str | None, target: BinaryIO) -> int:
-    """Everything of a task that was modified at or after `msince`, as a document; returns the number of masters."""
-    exporter = Exporter(site)
+def write_document(site: Site, task: Task, msince: str | None, target: BinaryIO, exporter: Exporter) -> tuple[int, str | None]:
+    """Everything of a task that was modified at or after `msince`, and the exporter's news, as a document.
+
+    Returns the number of masters and the youngest `modified_on` among the records of their table.
+    """
     condition = scope(site, task)[0][1]
     # Eden writes the number of records at the beginning, when a stream cannot know it: count first
     table = site.table(task.resource)
@@ -83,5 +87,7 @@ def write_document(site: Site, task: Task, msince: str | None, target: BinaryIO)
         writer = PlainWriter(site, document)
         for records in exporter.since(task.resource, msince, condition, task.components, site.settings.batch_size):
             writer.write(records)
+        for part in site.scope(task.resource, task.components):
+            writer.write(exporter.vanished(part))
         writer.dependencies(exporter, site.settings.batch_size)
-    return count
+    return count, writer.youngest.get(task.resource)

@@ -100,7 +100,7 @@ class Pusher:
             self._dependencies(pool)                  # before the position moves: if we are killed here, they are found again
             cursors.save(self.site, self.repository_uuid, self.task.id, "push", self.scope,
                          {name: self.site.index.cursor(name, page.cursor)})
-            self.site.db.commit()
+            self.step.run.commit()
             if ahead is None:
                 return
             page, done = ahead
@@ -131,7 +131,7 @@ class Pusher:
         self._missing += [m for o in outcomes for m in o.missing]
         self._blocked.update((o.table, o.uuid) for o in rejected if o.missing)
         self.step.batch(outcomes)
-        self.step.run.commit()
+        site.db.commit()
 
     def _checked(self, receipt: Receipt, records: Sequence[Record]) -> list[Outcome]:
         told = {(o.table, o.uuid): o for o in receipt.outcomes or ()}

@@ -16,6 +16,7 @@ from ..engine.scope import scope
 from ..engine.site import Site
 from ..errors import NotPermitted, UnknownResource
 from ..s3xml.record import Record
+from .answered import Answered
 from .request import Request, Response
 
 #: the only form of msince that Eden understands; anything else means "everything" to it (SYNC_PROTOCOL §3.2)
@@ -101,7 +102,15 @@ def _plain(site: Site, request: Request, repository: Repository | None, task: Ta
     given = request.get("msince")
     msince = given if MSINCE.match(given) else None
     spool = cast(BinaryIO, tempfile.SpooledTemporaryFile(max_size=1 << 20))
-    masters = write_document(site, task, msince, spool)
+    exporter = Exporter(site)
+    answered = Answered(site, repository, task) if repository is not None else None
+    if answered is not None and repository is not None:          # who is not known gets what its date says
+        since = answered.news(msince)
+        exporter = Exporter(site, since, repository.uuid)
+        last = {name: site.index.last(name) for name in since}
+    masters, youngest = write_document(site, task, msince, spool, exporter)
+    if answered is not None:
+        answered.sent(since, last, youngest, msince)
     spool.seek(0)
     _log(site, repository, task.resource, masters)
     return Response(content_type="text/xml", body=spool)

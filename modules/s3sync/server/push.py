@@ -5,11 +5,13 @@ import zlib
 from typing import BinaryIO, cast
 
 from ..engine import log, quarantine
+from ..engine.agree import Agreement
 from ..engine.apply import Applier
 from ..engine.decide import METHODS, POLICIES, SWAPPED, Policies
 from ..engine.flatten import flatten
 from ..engine.outcome import Counts, Outcome
 from ..engine.pull import chunks
+from ..engine.pull_plain import windows
 from ..engine.repository import Repository, tasks
 from ..engine.site import Site
 from ..errors import (
@@ -67,12 +69,21 @@ def _receive(site: Site, request: Request, repository: Repository, resource: str
     applier = Applier(site, repository.id, repository.uuid, allowed, task_id)
     own = bool(request.get("s3sync"))
     records = flatten(site, document) if document is not None else iter(())
-    for group in chunks(records, site.settings.batch_size):
-        found = applier.apply(group[0].table, group)
-        by_uuid = {r.uuid: r for r in group}
-        if not own:                      # a plain Eden will not send it again: keep it here
+    agreement = Agreement(site, repository.id, repository.uuid)
+    for group in chunks(records, site.settings.batch_size) if own else windows(records, site.settings.batch_size):
+        name = group[0].table
+        if own:
+            found = applier.apply(name, group)
+        else:                            # a plain Eden knows of no versions, and it will not send again what is rejected
+            news, known = agreement.news(name, group)
+            found = applier.apply(name, news)
+            agreement.settle(name, news, found)
+            by_uuid = {r.uuid: r for r in news}
             quarantine.keep(site, repository.id, task_id, "pull",
                             [(by_uuid.get(o.uuid), o) for o in found if o.result == "rejected"])
+            quarantine.release(site, repository.id, "pull", name, [o.uuid for o in found if o.result != "rejected"])
+            counts.records += known
+            counts.unchanged += known
         counts.add(found)
         outcomes += found
         site.db.commit()
@@ -86,7 +97,8 @@ def _said(site: Site, repository: Repository, resource: str, counts: Counts, out
         text = f"{counts.rejected} of {counts.records} records rejected - invalid items ignored: {'; '.join(counts.errors)}"
     parts = ", ".join(f"{getattr(counts, n)} {n}" for n in ("created", "updated", "deleted", "merged", "unchanged", "kept")
                       if getattr(counts, n))
-    log.write(site, repository.id, resource, "push", "incoming", "receive", "warning" if failed or counts.waiting else "success",
+    result = "warning" if failed or counts.waiting or counts.conflicts else "success"
+    log.write(site, repository.id, resource, "push", "incoming", "receive", result,
               f"{text} ({counts.records} records{': ' + parts if parts else ''})")
     site.db.execute('UPDATE "sync_repository" SET "last_connected" = ? WHERE "id" = ?',
                     [site.now().isoformat(" ")[:19], repository.id])
