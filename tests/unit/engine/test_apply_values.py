@@ -70,7 +70,8 @@ def test_unique_by_validator_does_not_compare_a_record_with_itself(here: ShapedS
 
 def test_what_is_mandatory(here: ShapedSite) -> None:
     from pydal.validators import IS_EMPTY_OR, IS_IN_SET, IS_NOT_EMPTY
-    thing(here, Field("name", notnull=True), Field("kind", requires=IS_IN_SET(["a", "b"])), Field("title", requires=IS_NOT_EMPTY()),
+    thing(here, Field("name", notnull=True), Field("kind", requires=IS_IN_SET(["a", "b"])),
+          Field("title", requires=IS_NOT_EMPTY()),
           Field("note", requires=IS_EMPTY_OR(IS_IN_SET(["x"]))), Field("given", requires=IS_NOT_EMPTY(), default="d"))
     whole = {"name": "N", "kind": "a", "title": "T"}
     assert here.one(record(TABLE, "t0", whole)).result == "created"
@@ -189,16 +190,19 @@ def test_components_joined_by_a_super_key(here: ShapedSite) -> None:
 def test_instances_are_named_in_documents(here: ShapedSite) -> None:
     from io import BytesIO
 
+    from s3sync.engine.export import Exporter
     from s3sync.engine.peer import Task
     from s3sync.engine.plain import write_document
     here.one(record("pr_person", "p1", {"first_name": "Ann"}))
     here.one(record("pr_address", "a1", {"pe_id": "p1", "street": "S"}, instances={"pe_id": "pr_person"}))
-    target = BytesIO()
-    write_document(here.open(), Task(0, "pr_address"), None, target)
-    text = target.getvalue().decode()
+
+    def document(resource: str) -> str:
+        target, site = BytesIO(), here.open()
+        write_document(site, Task(0, resource), None, target, Exporter(site))
+        return target.getvalue().decode()
+
+    text = document("pr_address")
     assert '<reference field="pe_id" resource="pr_person" uuid="p1"' in text
     assert '<resource name="pr_person"' in text and "pr_pentity" not in text
-    target = BytesIO()
-    write_document(here.open(), Task(0, "pr_person"), None, target)
-    text = target.getvalue().decode()
+    text = document("pr_person")
     assert 'alias="address"' in text and text.count('field="pe_id"') == 0            # own keys and parents' are not sent
