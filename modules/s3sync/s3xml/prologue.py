@@ -17,7 +17,8 @@ _MARKS = ((codecs.BOM_UTF32_LE, "utf-32-le"), (codecs.BOM_UTF32_BE, "utf-32-be")
           (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
 _DECLARATION = re.compile(r"<\?xml\s(.*?)\?>", re.DOTALL).match
 _ENCODING = re.compile(r"""encoding\s*=\s*["']([^"']*)["']""").search
-_WITH_ASCII = re.compile(r"utf-?8|us-ascii|ascii|iso[-_]?8859-\d{1,2}|latin-?\d|(?:windows-|cp)125\d|koi8-[ru]", re.IGNORECASE).fullmatch
+_WITH_ASCII = re.compile(r"utf-?8|(?:us-)?ascii|iso[-_]?8859-\d{1,2}|latin-?\d|(?:windows-|cp)125\d|koi8-[ru]",
+                         re.IGNORECASE).fullmatch
 _WIDE = re.compile(r"utf-?(?:16|32)(?:le|be)?", re.IGNORECASE).fullmatch
 _BEFORE_ROOT = re.compile(r"(?:[ \t\r\n]+|<\?.*?\?>|<!--.*?-->)*", re.DOTALL).match
 

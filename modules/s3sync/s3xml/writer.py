@@ -94,7 +94,8 @@ class Encoder:
             if not self.plain:
                 if record.modified_by:
                     add(f'modified_by="{attribute(record.modified_by)}"')
-                add(f'mci="{record.mci}"')
+                if "mci" in record.__dict__:
+                    add(f'mci="{record.mci}"')
                 if record.vector:
                     add(f'v="{attribute(record.vector)}"')
             body = "".join(children)
@@ -112,7 +113,8 @@ class Encoder:
             add(f'owned_by_user="{attribute(record.owned_by_user)}"')
         if record.owned_by_group:
             add(f'owned_by_group="{attribute(record.owned_by_group)}"')
-        add(f'mci="{record.mci}"')
+        if "mci" in record.__dict__:      # not every table has it, and 2 is what nothing means
+            add(f'mci="{record.mci}"')
         if not record.approved:
             add('approved="false"')
         values = record.values

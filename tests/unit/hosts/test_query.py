@@ -6,7 +6,7 @@ from datetime import date, datetime, time
 from typing import Any, Iterator
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydal import DAL, Field
 
@@ -115,7 +115,8 @@ def ask(db: Any, text: str, table: str = "org_organisation") -> str:
     ("~.name=Alpha", "A"), ("~.name__eq=Alpha", "A"), ("~.name=alpha", ""), ("~.name__ne=Alpha", "BgN"),
     ("~.name__lt=B", "A"), ("~.name__ge=Beta", "BgN"), ("organisation.name=Beta", "B"),
     ("~.year=1970", "A"), ("~.year__ne=1970", "B"), ("~.year__lt=2000", "A"), ("~.year__le=2000", "AB"),
-    ("~.year__gt=1970", "B"), ("~.year__ge=1970", "AB"), ("~.year__belongs=1970,2000", "AB"), ("~.year=1970,2000", "AB"),
+    ("~.year__gt=1970", "B"), ("~.year__ge=1970", "AB"), ("~.year__belongs=1970,2000", "AB"),
+    ("~.year=1970,2000", "AB"),
     ("~.year__ne=1970,1999", "B"), ("~.year__lt=1900,1980", "A"), ("~.year__belongs=1970", "A"),
     ("~.budget__gt=-2.5", "AB"), ("~.budget=1.5", "A"), ("~.budget__lt=1e0", "B"),
     ("~.fee=12.50", "A"), ("~.fee=12.5", "A"), ("~.fee__lt=1", "B"),
@@ -124,7 +125,8 @@ def ask(db: Any, text: str, table: str = "org_organisation") -> str:
     ("~.modified_on__ge=2026-03-30T12:00:00", "AN"), ("~.modified_on__ge=2026-03-30T15:00:00%2B03:00", "AN"),
     ("~.modified_on__gt=2026-03-30", "AN"), ("~.modified_on__lt=2026-01-01", "g"),
     ("~.opens=08:00:00", "A"), ("~.opens__gt=08:30", "B"),
-    ("~.name__like=*A", "ABg"), ("~.name__like=?eta", "B"), ("~.name__like=alph", ""), ("~.name__like=ALPHA,gam*", "Ag"),
+    ("~.name__like=*A", "ABg"), ("~.name__like=?eta", "B"), ("~.name__like=alph", ""),
+    ("~.name__like=ALPHA,gam*", "Ag"),
     ("~.comments__like=100%25*", "A"), ("~.comments__like=*free_of*", "A"), ("~.comments__like=*freeXof*", ""),
     ("~.comments__like=*charge!", "A"), ("~.name__belongs=Al*,gamma", "Ag"), ("~.name__belongs=Beta,gamma", "Bg"),
     ("~.name__contains=a", "ABg"), ("~.name__contains=a,M", "g"), ("~.name__anyof=LPH,MM", "Ag"),
@@ -190,9 +192,12 @@ def test_other_tables(db: Any) -> None:
 @pytest.mark.parametrize("text, says", [
     ("", "empty"), ("&", "empty"), ("~.name", "no filter"), ("=x", "no filter"), ("name=Alpha", "~.name"),
     ("_x.name=1", "no selector"), ("~.nope=1", "no field 'nope'"), ("~.name__near=1", "no operator __near"),
-    ("~.name__EQ=1", "no operator __EQ"), ("~.name__=1", "no field"), ("~.=1", "incomplete"), ("~.type_id$=1", "incomplete"),
-    ("nope.name=1", "no component 'nope'"), ("office.nope=1", "org_office has no field"), ("~.name$x=1", "no reference"),
-    ("~.nope$x=1", "no field"), ("~.types$name=x", "no reference"), ("~.year=old", "no integer"), ("~.year=1.5", "no integer"),
+    ("~.name__EQ=1", "no operator __EQ"), ("~.name__=1", "no field"), ("~.=1", "incomplete"),
+    ("~.type_id$=1", "incomplete"),
+    ("nope.name=1", "no component 'nope'"), ("office.nope=1", "org_office has no field"),
+    ("~.name$x=1", "no reference"),
+    ("~.nope$x=1", "no field"), ("~.types$name=x", "no reference"), ("~.year=old", "no integer"),
+    ("~.year=1.5", "no integer"),
     ("~.year=null", "no integer"), ("~.year=99999999999999999999", "no integer"), ("~.budget=nan", "no double"),
     ("~.budget=1_0", "no double"), ("~.fee=x", "no decimal"), ("~.active=perhaps", "no boolean"),
     ("~.founded=soon", "no date"), ("~.founded=1970-13-01", "no date"), ("~.modified_on=5", "no datetime"),
@@ -224,6 +229,7 @@ def test_values(text: str, items: list[Any]) -> None:
     assert values(text) == items
 
 
+@settings(deadline=None)
 @given(key=st.sampled_from(["~.name", "~.name__like", "~.name__contains", "~.tags__contains", "~.comments__belongs",
                             "office.name", "~.type_id$name", "~.year", "~.modified_on__ge", "sector.name", ""]),
        value=st.text(max_size=30) | st.sampled_from(["'", "''--", "'; DROP TABLE org_office; --", "\\'", "%' OR '1'='1", "!'"]))
@@ -241,6 +247,7 @@ def test_no_value_escapes_from_its_place(db: Any, key: str, value: str) -> None:
     assert db(db.org_office).count() == before
 
 
+@settings(deadline=None)
 @given(st.text(max_size=40))
 def test_any_text_gives_a_query_or_a_reason(db: Any, text: str) -> None:
     try:
@@ -249,7 +256,8 @@ def test_any_text_gives_a_query_or_a_reason(db: Any, text: str) -> None:
         assert error.detail
 
 
-@given(value=st.text(alphabet=st.characters(codec="utf-8", exclude_characters="\0"), max_size=12))
+@settings(deadline=None)
+@given(value=st.text(alphabet=st.characters(codec="utf-8", exclude_characters="\0\\"), max_size=12))
 def test_like_without_wildcards_finds_the_text_itself(value: str) -> None:
     from urllib.parse import quote
     connection = sqlite3.connect(":memory:")

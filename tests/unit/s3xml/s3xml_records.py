@@ -3,7 +3,6 @@ from __future__ import annotations
 
 import io
 import string
-from decimal import Decimal
 from typing import Any
 
 from hypothesis import strategies as st
@@ -75,12 +74,15 @@ def encode(record: Record, plain: bool, **more: Any) -> str:
     return Encoder(SCHEMAS[record.table], plain=plain, base_url="http://here.example.org/eden").encode(record, **more)
 
 
+SAID = ("table", "uuid", "tuid", "values", "instances", "withheld", "deleted", "replaced_by", "created_on",
+        "modified_on", "created_by", "modified_by", "owned_by_user", "owned_by_group", "approved", "mci", "alias",
+        "vector", "error")
+
+
 def state(record: Record) -> dict[str, Any]:
     """Everything a record says, without what only reading adds."""
-    said = {name: value for name, value in vars(record).items() if name not in ("position", "xml") and value is not None}
-    for name in ("children",):
-        if name in said:
-            said[name] = [state(each) for each in said[name]]
+    said = {name: getattr(record, name) for name in SAID}
+    said["children"] = [state(each) for each in record.children or ()]
     return said
 
 
@@ -107,7 +109,10 @@ json_values = st.recursive(
 
 
 def decimals(scale: int) -> st.SearchStrategy[str]:
-    return st.integers(-10 ** 30, 10 ** 30).map(lambda n: f"{Decimal(n).scaleb(-scale):f}" if n else f"{Decimal(0):.{scale}f}")
+    def spelled(number: int) -> str:
+        digits = str(abs(number)).rjust(scale + 1, "0")
+        return f"{'-' if number < 0 else ''}{digits[:len(digits) - scale]}{'.' if scale else ''}{digits[len(digits) - scale:]}"
+    return st.integers(-10 ** 30, 10 ** 30).map(spelled)
 
 
 def texts(text: st.SearchStrategy[str]) -> dict[str, st.SearchStrategy[Any]]:
@@ -124,7 +129,7 @@ def texts(text: st.SearchStrategy[str]) -> dict[str, st.SearchStrategy[Any]]:
         "data": json_values.filter(lambda value: value is not None).map(dump),
         "tags": st.lists(string_, max_size=4),
         "numbers": st.lists(st.integers(-2 ** 63, 2 ** 63 - 1), max_size=4),
-        "photo": st.builds(Upload, filename=xml_text.filter(bool), url=xml_text.filter(bool)),
+        "photo": st.tuples(xml_text.filter(bool), xml_text.filter(bool)).map(lambda pair: Upload(*pair)),
         "parent_id": uuids, "site_id": uuids, "friends": st.lists(uuids, max_size=4),
     }
 

@@ -30,9 +30,8 @@ RECORD = "<resource name='t_thing' uuid='a'><data field='name'>x</data></resourc
 ])
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-32", "iso-8859-1"])
 def test_doctype(doctype: str, encoding: str) -> None:
-    source = f"<?xml version='1.0' encoding='{encoding[:6] if 'sig' not in encoding else 'utf-8'}'?>{doctype}<s3xml>{RECORD}</s3xml>"
-    if encoding == "iso-8859-1":
-        source = source.replace("iso-88", encoding)
+    declared = encoding.replace("-sig", "")
+    source = f"<?xml version='1.0' encoding='{declared}'?>{doctype}<s3xml>{RECORD}</s3xml>"
     with pytest.raises(DocumentError, match="DOCTYPE"):
         document(source.encode(encoding))
 
@@ -40,23 +39,33 @@ def test_doctype(doctype: str, encoding: str) -> None:
 PIPE = "<!DOCTYPE s3xml [<!ENTITY % p SYSTEM 'file://{}'> %p;]><s3xml/>"
 
 
+def in_utf_7(character: str) -> str:
+    """A character in UTF-7, also where ASCII would do, so that no DOCTYPE is to be seen."""
+    return f"+{base64.b64encode(character.encode('utf-16-be')).decode().rstrip('=')}-"
+
+
 @pytest.mark.parametrize("encoding, declaration", [
     ("utf-16-le", ""), ("utf-16-be", ""), ("utf-32-le", ""), ("utf-32-be", ""),
     ("utf-16-le", "<?xml version='1.0' encoding='utf-16'?>"), ("utf-16-be", "<?xml version='1.0'?>"),
-    ("utf-7", "<?xml version='1.0' encoding='utf-7'?>"), ("utf-7", "<?xml version='1.0'" + " " * 5000 + "encoding = \"UTF-7\"?>"),
+    ("utf-7", "<?xml version='1.0' encoding='utf-7'?>"),
+    ("utf-7", "<?xml version='1.0'" + " " * 5000 + "encoding = \"UTF-7\"?>"),
     ("utf-7", "<?xml version='1.0'\nencoding\n=\n'UTF-7'\n?>"), ("utf-16", "<?xml version='1.0' encoding='utf-7'?>"),
-    ("utf-8-sig", "<?xml version='1.0' encoding='utf-16'?>"), ("cp037", "<?xml version='1.0' encoding='ebcdic-cp-us'?>"),
-    ("utf-8", " \n"), ("utf-8", "<?xml version='1.0'?>\n<!-- > -->\n<?a b?>"), ("utf-8", "<!--><!-- -->"), ("utf-8", "\x0b"), ("utf-8", "\0"),
-    ("utf-8", "<!-- - -- -->"), ("utf-8", "x"), ("utf-8", "<?xml version='1.0' encoding='utf-8' encoding='utf-7'?>"), ("utf-8", "<a/>"),
+    ("utf-8-sig", "<?xml version='1.0' encoding='utf-16'?>"),
+    ("cp037", "<?xml version='1.0' encoding='ebcdic-cp-us'?>"),
+    ("utf-8", " \n"), ("utf-8", "<?xml version='1.0'?>\n<!-- > -->\n<?a b?>"), ("utf-8", "<!--><!-- -->"),
+    ("utf-8", "\x0b"), ("utf-8", "\0"),
+    ("utf-8", "<!-- - -- -->"), ("utf-8", "x"), ("utf-8", "<?xml version='1.0' encoding='utf-8' encoding='utf-7'?>"),
+    ("utf-8", "<a/>"),
 ])
 def test_no_spelling_of_a_doctype_opens_a_file(tmp_path: Path, encoding: str, declaration: str) -> None:
     """libxml2 opens external parameter entities whatever it is told. A pipe blocks who opens it: nobody must."""
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
-    source = declaration.encode("ascii" if encoding == "utf-7" else encoding)
-    rest = PIPE.format(pipe)
-    source += "".join(f"+{base64.b64encode(c.encode('utf-16-be')).decode().rstrip('=')}-" for c in rest).encode() if encoding == "utf-7" \
-        else rest.encode(encoding.replace("-sig", "")) if encoding != "utf-16" else rest.encode("utf-16")[2:]
+    text = PIPE.format(pipe)
+    if encoding == "utf-7":
+        source = declaration.encode() + "".join(map(in_utf_7, text)).encode()
+    else:
+        source = (declaration + text).encode(encoding)
 
     def attempt() -> None:
         with pytest.raises(DocumentError):
@@ -74,7 +83,8 @@ def bomb(levels: int) -> str:
     return f"<!DOCTYPE s3xml [<!ENTITY e0 'lol'>{entities}]>"
 
 
-@pytest.mark.parametrize("body", ["<s3xml>{0}</s3xml>", "<s3xml a='{0}'/>", "<s3xml><resource name='t_thing'><data field='name'>{0}</data>"])
+@pytest.mark.parametrize("body", ["<s3xml>{0}</s3xml>", "<s3xml a='{0}'/>",
+                                  "<s3xml><resource name='t_thing'><data field='name'>{0}</data>"])
 def test_entity_bomb(body: str) -> None:
     tracemalloc.start()
     with pytest.raises(DocumentError):
@@ -139,7 +149,8 @@ def test_huge_text() -> None:
     assert record.error == f"name: longer than {8 << 20} characters"
 
 
-@pytest.mark.parametrize("filler", [b"<x/>", b"<resource name='unknown'/>", b" ", b"<!-- comment -->", b"<?pi?>", b"<x>text</x> tail "])
+@pytest.mark.parametrize("filler", [b"<x/>", b"<resource name='unknown'/>", b" ", b"<!-- comment -->", b"<?pi?>",
+                                    b"<x>text</x> tail "])
 def test_endless_rubbish_needs_no_memory(filler: bytes) -> None:
     """libxml2's own memory is not seen by tracemalloc, so the process is asked."""
     class Endless:
@@ -149,7 +160,7 @@ def test_endless_rubbish_needs_no_memory(filler: bytes) -> None:
             self.sent += 1
             if self.sent == 1:
                 return b"<s3xml>"
-            return filler * (size // len(filler)) if self.sent < 400 else b""
+            return filler * (size // len(filler)) if self.sent < 250 else b""
 
     from s3xml_records import SCHEMAS
 
@@ -158,7 +169,7 @@ def test_endless_rubbish_needs_no_memory(filler: bytes) -> None:
     before = _resident()
     with pytest.raises(SyncError):
         list(source)
-    assert _resident() - before < 40_000_000
+    assert _resident() - before < 30_000_000
 
 
 def _resident() -> int:
@@ -197,6 +208,10 @@ def test_fuzz_any_bytes(source: bytes) -> None:
     _only_known_errors(b"<s3xml><resource name='t_thing'>" + source + b"</resource></s3xml>")
 
 
+PIECES = (b"<", b">", b"&", b"]]>", b"<![CDATA[", b"<!--", b"<resource name='t_thing'>", b"</resource>", b"\0", b"\xff", b"&#x0;",
+          b"&#1;", b'value="1e999"', b'deleted="True"', b'uuid="[]"', b"<!DOCTYPE x>", b'v="', b"NaN", b"null")
+
+
 @settings(max_examples=500)
 @given(st.data())
 def test_fuzz_damaged_documents(data: st.DataObject) -> None:
@@ -204,24 +219,27 @@ def test_fuzz_damaged_documents(data: st.DataObject) -> None:
     for _ in range(data.draw(st.integers(1, 4))):
         at = data.draw(st.integers(0, len(source) - 1))
         length = data.draw(st.sampled_from((0, 1, 1, 2, 20)))
-        piece = data.draw(st.binary(max_size=3) | st.sampled_from(
-            [b"<", b">", b"&", b"]]>", b"<![CDATA[", b"<!--", b"<resource name='t_thing'>", b"</resource>", b"\0", b"\xff", b"&#x0;", b"&#1;",
-             b'value="1e999"', b'deleted="True"', b'uuid="[]"', b"<!DOCTYPE x>", b'v="', b"NaN", b"null"]))
+        piece = data.draw(st.binary(max_size=3) | st.sampled_from(PIECES))
         source[at:at + length] = piece
     _only_known_errors(bytes(source))
+
+
+NAMES = ("name", "field", "uuid", "tuid", "value", "resource", "deleted", "mci", "created_on", "replaced_by", "alias", "approved",
+         "v", "withheld", "url", "filename", "fields", "error")
+VALUES = ("t_thing", "t_part", "parent_id", "friends", "name", "number", "photo", '["a"]', "true", "1", "null", "",
+          "2026-01-01", "data")
+
+
+def _element(tag: str, attributes: dict[str, str], content: list[str]) -> str:
+    said = "".join(f" {name}='{value}'" for name, value in attributes.items())
+    return f"<{tag}{said}>{''.join(content)}</{tag}>"
 
 
 @settings(max_examples=300)
 @given(st.recursive(
     st.sampled_from(["", "x", "1", "null", "[1]", "&lt;"]),
-    lambda inner: st.builds(
-        lambda tag, attributes, content: f"<{tag}{''.join(f' {k}={v}' for k, v in attributes.items())}>{''.join(content)}</{tag}>",
-        st.sampled_from(["resource", "data", "reference", "map", "s3xml"]),
-        st.dictionaries(
-            st.sampled_from(["name", "field", "uuid", "tuid", "value", "resource", "deleted", "mci", "created_on", "replaced_by", "alias",
-                             "approved", "v", "withheld", "url", "filename", "fields", "error"]),
-            st.sampled_from(["'t_thing'", "'t_part'", "'parent_id'", "'friends'", "'name'", "'number'", "'photo'", "'[\"a\"]'", "'true'", "'1'",
-                             "'null'", "''", "'2026-01-01'", "'data'"]), max_size=5),
-        st.lists(inner, max_size=4)), max_leaves=12))
+    lambda inner: st.builds(_element, st.sampled_from(["resource", "data", "reference", "map", "s3xml"]),
+                            st.dictionaries(st.sampled_from(NAMES), st.sampled_from(VALUES), max_size=5),
+                            st.lists(inner, max_size=4)), max_leaves=12))
 def test_fuzz_any_structure(content: str) -> None:
     _only_known_errors(f"<s3xml>{content}</s3xml>".encode())

@@ -25,6 +25,11 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 """
 
 
+RECORD = (b"<resource name='t_thing' uuid='u%d' mci='1'><data field='name'>Name %d</data><data field='number' value='%d'>x"
+          b"</data><reference field='parent_id' resource='t_thing' uuid='p%d'/>\n<resource name='t_part'>"
+          b"<data field='label'>%d</data></resource></resource>\n")
+
+
 class Source:
     """A document of any length that is made while it is read."""
 
@@ -41,10 +46,7 @@ class Source:
             return end
         count = min(self.left, 200)
         self.left -= count
-        return b"".join(
-            b"<resource name='t_thing' uuid='u%d' mci='1'><data field='name'>Name %d</data><data field='number' value='%d'>x</data>"
-            b"<reference field='parent_id' resource='t_thing' uuid='p%d'/>\n<resource name='t_part'><data field='label'>%d</data></resource>"
-            b"</resource>\n" % (n, n, n, n, n) for n in range(self.left, self.left + count))
+        return b"".join(RECORD % (n, n, n, n, n) for n in range(self.left, self.left + count))
 
 
 class Sink:
@@ -60,7 +62,6 @@ def peak(work: Any) -> int:
     work(2_000)      # what is made once is made now
     gc.collect()
     tracemalloc.start()
-    work.__call__
     before = tracemalloc.get_traced_memory()[0]
     work(work.size)
     most = tracemalloc.get_traced_memory()[1] - before
@@ -94,7 +95,8 @@ def test_python_memory_does_not_grow_with_the_records() -> None:
 def test_process_memory_does_not_grow_with_the_records() -> None:
     """All memory, that of libxml2 included, as the operating system counts it."""
     def most(records: int) -> int:
-        answer = subprocess.run([sys.executable, "-c", CHILD, str(records), *sys.path], capture_output=True, text=True, check=True)
+        command = [sys.executable, "-c", CHILD, str(records), *sys.path]
+        answer = subprocess.run(command, capture_output=True, text=True, check=True)
         return int(answer.stdout)
 
     small, large = most(3_000), most(60_000)

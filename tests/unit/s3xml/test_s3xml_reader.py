@@ -67,7 +67,8 @@ def test_everything() -> None:
     assert record.instances == {"site_id": "org_office"}
     assert record.inline is None and record.vector is None and record.withheld == ()
     piece, other = record.children or []
-    assert (piece.table, piece.alias, piece.uuid, piece.mci, piece.values) == ("t_part", "piece", "urn:uuid:6", 1, {"label": "part"})
+    assert (piece.table, piece.alias, piece.uuid, piece.mci) == ("t_part", "piece", "urn:uuid:6", 1)
+    assert piece.values == {"label": "part"}
     assert (other.alias, other.mci, other.values) == (None, 2, {"label": ""})
     for name in ("url", "id", "llrepr", "ref", "admin", "name"):
         assert name not in vars(record)
@@ -117,11 +118,13 @@ def test_approved(value: str, approved: bool) -> None:
 
 @pytest.mark.parametrize("uuid, stored", [
     ("urn:uuid:1", "urn:uuid:1"), ("here.org/abc", "abc"), ("here.org/a/b", "a/b"), ("other.org/abc", "other.org/abc"),
-    ("here.org/", "here.org/"), ("here.org", "here.org"), ("here.organ/abc", "here.organ/abc"), ("urn:here.org/x", "urn:here.org/x"),
+    ("here.org/", "here.org/"), ("here.org", "here.org"), ("here.organ/abc", "here.organ/abc"),
+    ("urn:here.org/x", "urn:here.org/x"),
 ])
 def test_own_domain_is_taken_off_uuids(uuid: str, stored: str) -> None:
-    (record,) = read(f"<s3xml><resource name='t_thing' uuid='{uuid}'><reference field='parent_id' resource='t_thing' uuid='{uuid}'/>"
-                     f"<reference field='friends' resource='t_thing' uuid='[\"{uuid}\"]'/></resource></s3xml>", domain="here.org")
+    (record,) = read(
+        f"<s3xml><resource name='t_thing' uuid='{uuid}'><reference field='parent_id' resource='t_thing' uuid='{uuid}'/>"
+        f"<reference field='friends' resource='t_thing' uuid='[\"{uuid}\"]'/></resource></s3xml>", domain="here.org")
     assert record.uuid == stored
     assert record.values == {"parent_id": stored, "friends": [stored]}
     (merged,) = read(f"<s3xml><resource name='t_thing' uuid='u' deleted='true' replaced_by='{uuid}'/></s3xml>", domain="here.org")
@@ -129,18 +132,27 @@ def test_own_domain_is_taken_off_uuids(uuid: str, stored: str) -> None:
 
 
 @pytest.mark.parametrize("content, values", [
-    ('<data field="name"/>', {"name": ""}), ('<data field="name"></data>', {"name": ""}), ('<data field="name" value=""/>', {"name": ""}),
+    ('<data field="name"/>', {"name": ""}), ('<data field="name"></data>', {"name": ""}),
+    ('<data field="name" value=""/>', {"name": ""}),
     ('<data field="name"> </data>', {"name": " "}), ('<data field="name">a&#13;b</data>', {"name": "a\rb"}),
-    ('<data field="name">&amp;lt;</data>', {"name": "&lt;"}), ('<data field="name" value="&quot;&amp;lt;&quot;">x</data>', {"name": "&lt;"}),
-    ('<data field="name"><![CDATA[<b>]]></data>', {"name": "<b>"}), ('<data field="name" value="null"/>', {"name": None}),
-    ('<data field="number"/>', {}), ('<data field="number" value="">5</data>', {}), ('<data field="number">5</data>', {"number": 5}),
-    ('<data field="number" value="null">-</data>', {"number": None}), ('<data field="active">True</data>', {"active": True}),
-    ('<data field="day">2026-01-02</data>', {"day": "2026-01-02"}), ('<data field="price">1.5</data>', {"price": "1.50"}),
-    ('<data field="data">{"a":  1}</data>', {"data": '{"a":1}'}), ('<data field="data"/>', {}), ('<data field="tags">["a"]</data>', {"tags": ["a"]}),
+    ('<data field="name">&amp;lt;</data>', {"name": "&lt;"}),
+    ('<data field="name" value="&quot;&amp;lt;&quot;">x</data>', {"name": "&lt;"}),
+    ('<data field="name"><![CDATA[<b>]]></data>', {"name": "<b>"}),
+    ('<data field="name" value="null"/>', {"name": None}),
+    ('<data field="number"/>', {}), ('<data field="number" value="">5</data>', {}),
+    ('<data field="number">5</data>', {"number": 5}),
+    ('<data field="number" value="null">-</data>', {"number": None}),
+    ('<data field="active">True</data>', {"active": True}),
+    ('<data field="day">2026-01-02</data>', {"day": "2026-01-02"}),
+    ('<data field="price">1.5</data>', {"price": "1.50"}),
+    ('<data field="data">{"a":  1}</data>', {"data": '{"a":1}'}), ('<data field="data"/>', {}),
+    ('<data field="tags">["a"]</data>', {"tags": ["a"]}),
     ('<data field="photo"/>', {}), ('<data field="photo" url="local" filename="f"/>', {"photo": Upload("f", "local")}),
     ('<data field="photo" filename="f"/>', {"photo": Upload("f")}), ('<data/>', {}), ('<data value="1"/>', {}),
-    ('<data field="parent_id" value="5">5</data>', {}), ('<reference field="name" resource="x" uuid="y">z</reference>', {}),
-    ('<reference/>', {}), ('<other field="name">x</other>', {}), ('<data field="name">a</data><data field="name">b</data>', {"name": "b"}),
+    ('<data field="parent_id" value="5">5</data>', {}),
+    ('<reference field="name" resource="x" uuid="y">z</reference>', {}),
+    ('<reference/>', {}), ('<other field="name">x</other>', {}),
+    ('<data field="name">a</data><data field="name">b</data>', {"name": "b"}),
     ('<!-- c --><?pi x?><data field="name">a<!-- b -->c</data>', {"name": "ac"}),
 ])
 def test_data(content: str, values: dict[str, object]) -> None:
@@ -153,7 +165,8 @@ def test_data(content: str, values: dict[str, object]) -> None:
     ('field="parent_id" uuid="a"', {"parent_id": "a"}, None),
     ('field="site_id" resource="org_office" uuid="a"', {"site_id": "a"}, {"site_id": "org_office"}),
     ('field="parent_id" resource="t_thing" tuid="a"', {"parent_id": Tuid("a")}, None),
-    ('field="parent_id" resource="t_thing" uuid="None"', {}, None), ('field="parent_id" resource="t_thing" uuid=""', {}, None),
+    ('field="parent_id" resource="t_thing" uuid="None"', {}, None),
+    ('field="parent_id" resource="t_thing" uuid=""', {}, None),
     ('field="parent_id" resource="t_thing" uuid="None" tuid="a"', {"parent_id": Tuid("a")}, None),
     ('field="parent_id" resource="t_thing"', {}, None),
     ('field="parent_id" resource="t_thing" uuid="[&quot;a&quot;]"', {"parent_id": "a"}, None),
@@ -193,7 +206,8 @@ def test_inline_records() -> None:
 
 def test_inline_record_that_has_a_name() -> None:
     record = read_thing('<reference field="parent_id" resource="t_thing"><resource name="t_thing" uuid="p"/></reference>'
-                        '<reference field="site_id" resource="org_site" uuid="s"><resource name="t_thing" uuid="other"/></reference>')
+                        '<reference field="site_id" resource="org_site" uuid="s"><resource name="t_thing" uuid="other"/>'
+                        '</reference>')
     assert record.values == {"parent_id": "p", "site_id": "s"}
     assert [(field, each.uuid) for field, each in record.inline or []] == [("parent_id", "p"), ("site_id", "other")]
 
@@ -210,7 +224,7 @@ def test_complete_records_have_null_where_nothing_is_said() -> None:
 
 
 def test_deleted_records_say_nothing_about_their_fields() -> None:
-    (thing,) = read("""<s3xml fields='{"t_thing": ["name"]}'><resource name="t_thing" uuid="u" deleted="True" v="a:1"/></s3xml>""")
+    thing = read_one('<resource name="t_thing" uuid="u" deleted="True" v="a:1"/>', fields='{"t_thing": ["name"]}')
     assert thing.values == {} and thing.vector == "a:1"
 
 
@@ -222,16 +236,20 @@ def test_fields_not_understood(fields: str) -> None:
 
 # --- what cannot be read ---------------------------------------------------------------------------------------------
 
+def thing(content: str, attributes: str = "") -> str:
+    return f'<resource name="t_thing" uuid="u"{attributes}>{content}</resource>'
+
+
 @pytest.mark.parametrize("resource, error", [
     ('<resource name="t_thing" uuid="u" created_on="x"/>', "created_on: 'x' is no date or time"),
-    ('<resource name="t_thing" uuid="u" created_on="2026-01-01T00:00:00" modified_on="2026-02-30T00:00:00"/>', "modified_on: '2026-02-30"),
-    ('<resource name="t_thing" uuid="u" mci="one"/>', "mci: 'one' is no number"), ('<resource name="t_thing" uuid="u" mci="-1"/>', "mci: '-1'"),
+    (thing("x", ' created_on="2026-01-01T00:00:00" modified_on="2026-02-30T00:00:00"'), "modified_on: '2026-02-30"),
+    (thing("x", ' mci="one"'), "mci: 'one' is no number"), (thing("x", ' mci="-1"'), "mci: '-1'"),
     (f'<resource name="t_thing" uuid="{"u" * 129}"/>', "uuid: longer than 128"),
-    ('<resource name="t_thing" uuid="u"><data field="number">x</data></resource>', "number: 'x' is no JSON"),
-    ('<resource name="t_thing" uuid="u"><data field="share" value="NaN"/></resource>', "share: 'NaN' is no JSON (NaN is no number)"),
-    ('<resource name="t_thing" uuid="u"><data field="number">1.5</data><data field="active">x</data></resource>', "number: '1.5' is no integer; active: 'x'"),
-    ('<resource name="t_thing" uuid="u"><reference field="friends" uuid="[1]"/></resource>', "friends: '[1]' is no list of uuids"),
-    ('<resource name="t_thing" uuid="u"><reference field="parent_id" uuid="[&quot;a&quot;,&quot;b&quot;]"/></resource>', "parent_id: '[\"a\",\"b\"]' are several"),
+    (thing('<data field="number">x</data>'), "number: 'x' is no JSON"),
+    (thing('<data field="share" value="NaN"/>'), "share: 'NaN' is no JSON (NaN is no number)"),
+    (thing('<data field="number">1.5</data><data field="active">x</data>'), "number: '1.5' is no integer; active: 'x'"),
+    (thing('<reference field="friends" uuid="[1]"/>'), "friends: '[1]' is no list of uuids"),
+    (thing('<reference field="parent_id" uuid="[&quot;a&quot;,&quot;b&quot;]"/>'), "parent_id: '[\"a\",\"b\"]' are several"),
 ])
 def test_unreadable_record_is_reported_and_the_next_one_read(resource: str, error: str) -> None:
     good = '<resource name="t_thing" uuid="ok"><data field="name">y</data></resource>'
@@ -253,7 +271,8 @@ def test_unreadable_nested_record_keeps_the_source_of_both() -> None:
 
 def test_text_limit() -> None:
     limits = Limits(max_text=5)
-    for content in ('<data field="name">123456</data>', '<data field="name" value="&quot;1234&quot;"/>', '<data field="data">[1, 2]</data>'):
+    for content in ('<data field="name">123456</data>', '<data field="name" value="&quot;1234&quot;"/>',
+                    '<data field="data">[1, 2]</data>'):
         (bad, good) = read(f'<s3xml><resource name="t_thing" uuid="a">{content}</resource><resource name="t_thing" uuid="b">'
                            '<data field="name">12345</data></resource></s3xml>', limits=limits)
         assert bad.error is not None and "longer than 5 characters" in bad.error
@@ -310,9 +329,12 @@ def test_nothing(source: bytes) -> None:
     ("<!DOCTYPE html><html><head><title>Log in</title>", "an HTML page 'Log in'"), ("<html><body>", "an HTML page"),
     ("<!doctype HTML PUBLIC '-//W3C//DTD HTML 4.01//EN'>\n<HTML><TITLE>A &amp; B</TITLE><p>", "an HTML page 'A &amp; B'"),
     ("<?xml version='1.0'?><html xmlns='http://www.w3.org/1999/xhtml'><title>x</title></html>", "an HTML page 'x'"),
-    ('{"status": "failed", "statuscode": "403"}', 'JSON, \'{"status": "failed"'), ("[1]", "JSON"), ("Authentication Required", "'Authentication Required'"),
-    ("<other/>", "<other>"), ("<S3XML/>", "<S3XML>"), ("<s3xml xmlns='urn:x'/>", "<{urn:x}s3xml>"), ("<resource name='t_thing'/>", "<resource>"),
-    ("<s3xml attribute></s3xml>", "line 1"), ("<?xml version='1.0' encoding='nonsense'?><s3xml/>", "encoding"), ("<", "1 bytes"),
+    ('{"status": "failed", "statuscode": "403"}', 'JSON, \'{"status": "failed"'), ("[1]", "JSON"),
+    ("Authentication Required", "'Authentication Required'"),
+    ("<other/>", "<other>"), ("<S3XML/>", "<S3XML>"), ("<s3xml xmlns='urn:x'/>", "<{urn:x}s3xml>"),
+    ("<resource name='t_thing'/>", "<resource>"),
+    ("<s3xml attribute></s3xml>", "line 1"), ("<?xml version='1.0' encoding='nonsense'?><s3xml/>", "encoding"),
+    ("<", "1 bytes"),
     ("<!-- x -->" * 30_000, "no root element"), ("\x1f\x8b\x08\x00 gzip", "gzip"),
 ])
 def test_other_things(source: str, says: str) -> None:
@@ -338,7 +360,7 @@ def test_garbage_behind_the_end() -> None:
 
 
 def test_every_cut_is_noticed_and_no_complete_record_lost() -> None:
-    records = ['<resource name="t_thing" uuid="%d"><data field="name">Ä€𝔘 &amp; %d</data></resource>' % (n, n) for n in range(4)]
+    records = [f'<resource name="t_thing" uuid="{n}"><data field="name">Ä€𝔘 &amp; {n}</data></resource>' for n in range(4)]
     whole = ("<?xml version='1.0' encoding='utf-8'?>\n<s3xml success=\"true\">" + "".join(records) + "</s3xml>").encode()
     ends = [whole.index(f'uuid="{n}"'.encode()) for n in range(4)]
     for cut in range(1, len(whole)):
@@ -379,7 +401,8 @@ def test_records_before_an_error_of_the_source_are_given() -> None:
 def test_encodings(encoding: str) -> None:
     text = "Straße" if encoding != "ascii" else "Strasse"
     declared = "utf-8" if encoding == "utf-8-sig" else encoding
-    source = f"<?xml version='1.0' encoding='{declared}'?><s3xml><resource name='t_thing'><data field='name'>{text}</data></resource></s3xml>"
+    source = (f"<?xml version='1.0' encoding='{declared}'?><s3xml><resource name='t_thing'><data field='name'>{text}</data>"
+              "</resource></s3xml>")
     assert read(source.encode(encoding))[0].values == {"name": text}
 
 
@@ -393,5 +416,5 @@ def test_wrong_encoding() -> None:
 
 
 def test_resources_that_are_not_at_their_place_are_no_records() -> None:
-    assert [record.uuid for record in read(
-        "<s3xml><list><resource name='t_thing' uuid='hidden'/></list>text<resource name='t_thing' uuid='a'/>text<x/></s3xml>")] == ["a"]
+    source = "<s3xml><list><resource name='t_thing' uuid='hidden'/></list>text<resource name='t_thing' uuid='a'/>text<x/></s3xml>"
+    assert [record.uuid for record in read(source)] == ["a"]
