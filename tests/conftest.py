@@ -19,6 +19,7 @@ from __future__ import annotations
 import importlib.util
 import re
 import shutil
+import signal
 import sys
 from pathlib import Path
 from typing import Callable, Iterator
@@ -34,6 +35,15 @@ HAS_WEB2PY = importlib.util.find_spec("gluon") is not None
 FIXTURES = {"site_factory", "two_sites", "fresh_sites", "site"}
 
 NEEDS_WEB2PY = re.compile(r"^\s*(from|import) (gluon|sites|s3sync\.(admin|app|scheduler\.gluon))\b", re.M)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """SIGTERM (a time limit, say) ends the session as Ctrl-C does: with the sites stopped."""
+    signal.signal(signal.SIGTERM, terminated)
+
+
+def terminated(number: int, frame: object) -> None:
+    raise KeyboardInterrupt
 
 
 def pytest_ignore_collect(collection_path: Path) -> bool | None:
