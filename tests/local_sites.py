@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Callable, Iterator, Sequence
 
 from pydal import DAL, Field
+
 from s3sync.engine.outcome import Outcome
 from s3sync.engine.peer import Batch, Peer, Receipt, Task
 from s3sync.engine.repository import by_uuid

@@ -8,10 +8,11 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from clocked_site import Clock, ClockedSite
 from faults import STATEMENTS, Killed, TroubledEden, TroubledPeer, Wire
 from local_sites import register
 from plain_eden import ActiveEden
-from world import Clock, Ledger, People, TorturedSite, differences, duplicated, lost, orphans, state
+from world import Ledger, People, differences, duplicated, lost, orphans, state
 
 from s3sync.engine.run import Runner
 from s3sync.settings import Settings
@@ -43,8 +44,8 @@ class Stage:
     """The sites, made once and emptied for each schedule."""
 
     def __init__(self, folder: Path) -> None:
-        self.sites = [TorturedSite(folder, name) for name in ("hq", "field", "camp", "port")]
-        self.eden = TorturedSite(folder, "eden")
+        self.sites = [ClockedSite(folder, name) for name in ("hq", "field", "camp", "port")]
+        self.eden = ClockedSite(folder, "eden")
 
     def close(self) -> None:
         for site in [*self.sites, self.eden]:
@@ -57,7 +58,7 @@ class Schedule:
     def __init__(self, stage: Stage, seed: int, steps: int = 40) -> None:
         self.rnd = rnd = random.Random(seed)
         self.seed, self.steps = seed, steps
-        self.clock = TorturedSite.clock = Clock()
+        self.clock = ClockedSite.clock = Clock()
         self.plain = rnd.random() < .4
         self.sites = stage.sites[:rnd.choice([3, 3, 4])]
         self.eden = stage.eden if self.plain else None
@@ -66,7 +67,7 @@ class Schedule:
                        Settings(batch_size=rnd.choice([2, 5, 50]), overlap=20, retries=0))
         self.ledger = Ledger()
         self.people = People(rnd, self.ledger, self.clock, clears=not self.plain, hard=not self.plain)
-        self.links: list[tuple[TorturedSite, TorturedSite, int]] = []       # who runs, with whom, its repository
+        self.links: list[tuple[ClockedSite, ClockedSite, int]] = []       # who runs, with whom, its repository
         self.old: list[Any] = []
         self.survived: Counter = Counter()
         self._connect()
@@ -121,7 +122,7 @@ class Schedule:
         elif self.old:
             self._again(*rnd.choice(self.old))
 
-    def _synchronize(self, me: TorturedSite, other: TorturedSite, repository: int, faulty: bool = False) -> str:
+    def _synchronize(self, me: ClockedSite, other: ClockedSite, repository: int, faulty: bool = False) -> str:
         if me is self.eden:
             return self._eden_runs(other, faulty)
         rnd, wire = self.rnd, Wire()
@@ -154,7 +155,7 @@ class Schedule:
             self.clock.advance(100)                       # longer than a lease
         return result
 
-    def _eden_runs(self, other: TorturedSite, faulty: bool) -> str:
+    def _eden_runs(self, other: ClockedSite, faulty: bool) -> str:
         """A plain Eden pulls from a site of ours and pushes to it."""
         assert self.active is not None
         arrives = not faulty or self.rnd.random() < .5
@@ -165,7 +166,7 @@ class Schedule:
             self.active.push(other, ("gis_location", "org_organisation"))
         return "done"
 
-    def _again(self, me: TorturedSite, other: TorturedSite, params: dict[str, Any], body: bytes) -> None:
+    def _again(self, me: ClockedSite, other: ClockedSite, params: dict[str, Any], body: bytes) -> None:
         """Something that was sent long ago is delivered once more."""
         peer = TroubledPeer(me, other, wire=Wire(), old=[])
         try:
@@ -202,7 +203,7 @@ class Schedule:
         return [line for site, found in zip(sites[1:], states[1:])
                 for line in differences(sites[0].name, states[0], site.name, found, site is self.eden)]
 
-    def _all(self) -> list[TorturedSite]:
+    def _all(self) -> list[ClockedSite]:
         return [*self.sites, self.eden] if self.eden else self.sites
 
     def _moved(self) -> list[str]:

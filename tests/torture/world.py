@@ -3,74 +3,21 @@ from __future__ import annotations
 
 import random
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any, Iterator
 
-from faults import Trouble, troubled
+from clocked_site import Clock, ClockedSite
 from local_sites import LocalSite
 
 TABLES = ("gis_location", "org_organisation", "org_office")
 REFERENCES = {"gis_location": {"parent": "gis_location"}, "org_organisation": {},
               "org_office": {"organisation_id": "org_organisation", "location_id": "gis_location"}}
 META = ("id", "uuid", "mci", "deleted", "deleted_fk", "deleted_rb", "created_on", "modified_on")
-EPOCH = datetime(2026, 3, 1, 12, 0, 0)
-
-
-class Clock:
-    """The time that all sites would have if their clocks were right."""
-
-    def __init__(self) -> None:
-        self.time = EPOCH
-
-    def advance(self, seconds: float) -> None:
-        self.time += timedelta(seconds=seconds)
-
-
-class TorturedSite(LocalSite):
-    """A site whose clock and identities are ours, used for one schedule after the other."""
-
-    clock = Clock()
-
-    def __init__(self, folder: Path, name: str, **more: Any) -> None:
-        self.rnd = random.Random(0)
-        super().__init__(folder, name, **more)
-        self.trouble: Trouble = troubled(self)
-
-    def meta(self) -> list[Any]:
-        fields = super().meta()
-        fields[0].default = self.new_uuid
-        return fields
-
-    def new_uuid(self) -> str:
-        return f"urn:uuid:{self.rnd.getrandbits(64):016x}"
-
-    def now(self) -> datetime:
-        return (self.clock.time + self.skew).replace(microsecond=0)
-
-    def reset(self, seed: str, skew: int, settings: Any) -> None:
-        """Empty, as on the first day."""
-        self.rnd = random.Random(seed)
-        self.skew = timedelta(seconds=skew)
-        self.settings = settings
-        self.trouble.dead, self.trouble.kind = False, ""
-        self.db.rollback()
-        for table in self.db.tables:
-            self.db.executesql(f'DELETE FROM "{table}"')
-        self.db.executesql("DELETE FROM sqlite_sequence")
-        self.db.sync_config.insert(uuid=self.new_uuid())
-        self.db.commit()
-        self.uuid = self.db(self.db.sync_config.id > 0).select().first().uuid
-
-    def restart(self) -> None:
-        """A new process after one was killed: what was not committed is gone."""
-        self.trouble.dead, self.trouble.kind = False, ""
-        self.db.rollback()
 
 
 class Late:
     """A record of a transaction that is still open: written under an old time, visible later."""
 
-    def __init__(self, site: TorturedSite, visible: datetime, table: str, values: dict[str, Any]) -> None:
+    def __init__(self, site: ClockedSite, visible: datetime, table: str, values: dict[str, Any]) -> None:
         self.site, self.visible, self.table, self.values = site, visible, table, values
 
 
@@ -97,7 +44,7 @@ class People:
         self.rnd, self.ledger, self.clock, self.clears, self.hard = rnd, ledger, clock, clears, hard
         self.late: list[Late] = []
 
-    def edit(self, site: TorturedSite) -> None:
+    def edit(self, site: ClockedSite) -> None:
         """One edit at a site, committed (or left open for a while)."""
         rnd, db = self.rnd, site.db
         table = rnd.choice(TABLES)
@@ -122,10 +69,10 @@ class People:
             self._create(site, table, late=True)
         db.commit()
 
-    def _live(self, site: TorturedSite, table: str) -> list[Any]:
+    def _live(self, site: ClockedSite, table: str) -> list[Any]:
         return list(site.db(site.db[table].deleted != True).select(orderby=site.db[table].uuid))  # noqa: E712 - SQL
 
-    def _values(self, site: TorturedSite, table: str) -> dict[str, Any]:
+    def _values(self, site: ClockedSite, table: str) -> dict[str, Any]:
         rnd = self.rnd
         values: dict[str, Any] = {}
         locations = self._live(site, "gis_location")
@@ -143,7 +90,7 @@ class People:
                 values["location_id"] = rnd.choice(locations).id
         return values
 
-    def _create(self, site: TorturedSite, table: str, late: bool = False) -> None:
+    def _create(self, site: ClockedSite, table: str, late: bool = False) -> None:
         values = self._values(site, table)
         if table == "org_office":
             organisations = self._live(site, "org_organisation")
@@ -160,7 +107,7 @@ class People:
             site.db[table].insert(**values)
         return None
 
-    def _change(self, site: TorturedSite, table: str, row: Any) -> None:
+    def _change(self, site: ClockedSite, table: str, row: Any) -> None:
         values = self._values(site, table)
         if values.get("parent") == row.id:
             values.pop("parent")
@@ -171,7 +118,7 @@ class People:
             values["acronym"] = (row.acronym or "")[:8]
         row.update_record(**values)
 
-    def _delete(self, site: TorturedSite, table: str, row: Any, hard: bool = False) -> None:
+    def _delete(self, site: ClockedSite, table: str, row: Any, hard: bool = False) -> None:
         self._saw(row)
         self._takes_along(site, table, row.id)
         self.ledger.deleted.append((site.name, table, row.uuid))
@@ -180,28 +127,28 @@ class People:
         else:
             row.update_record(deleted=True)
 
-    def _undelete(self, site: TorturedSite, table: str, row: Any) -> None:
+    def _undelete(self, site: ClockedSite, table: str, row: Any) -> None:
         value = self.ledger.value()
         self._saw(row)
         self.ledger.undone.add((table, row.uuid))
         self.ledger.written[value] = (site.name, table, row.uuid)
         row.update_record(deleted=False, name=value)
 
-    def _spoil(self, site: TorturedSite, row: Any) -> None:
+    def _spoil(self, site: ClockedSite, row: Any) -> None:
         """A value that no site takes (SQLite does not mind the length of a column)."""
         value = self.ledger.value()
         self._saw(row)
         self.ledger.written[value] = (site.name, "org_organisation", row.uuid)
         row.update_record(acronym="longer than eight", name=value)
 
-    def _quietly(self, site: TorturedSite, table: str, row: Any) -> None:
+    def _quietly(self, site: ClockedSite, table: str, row: Any) -> None:
         """By SQL, with no new modified_on."""
         value = self.ledger.value()
         self._saw(row)
         self.ledger.written[value] = (site.name, table, row.uuid)
         site.db.executesql(f'UPDATE "{table}" SET "name" = ? WHERE "id" = ?', [value, row.id])
 
-    def _takes_along(self, site: TorturedSite, table: str, number: int) -> None:
+    def _takes_along(self, site: ClockedSite, table: str, number: int) -> None:
         """What refers to the record: the application deletes that as well, here or at the next site."""
         for name, references in REFERENCES.items():
             for field in [f for f, target in references.items() if target == table]:
@@ -220,7 +167,7 @@ class People:
             late.site.db[late.table].insert(**late.values)
             late.site.db.commit()
 
-    def repair(self, site: TorturedSite) -> None:
+    def repair(self, site: ClockedSite) -> None:
         """Somebody corrects what no site takes."""
         db = site.db
         for row in db((db.org_organisation.acronym == "longer than eight") & (db.org_organisation.deleted != True)).select():  # noqa: E712
@@ -262,14 +209,14 @@ def differences(name: str, mine: Any, other: str, theirs: Any, plain: bool) -> I
             yield f"{key}: {name} {here} / {other} {there}"
 
 
-def orphans(sites: list[TorturedSite]) -> set[str]:
+def orphans(sites: list[ClockedSite]) -> set[str]:
     """Offices whose organisation is deleted: who never had it refuses them, every time."""
     return {row[0] for site in sites for row in site.db.executesql(
         "SELECT org_office.uuid FROM org_office JOIN org_organisation ON org_organisation.id = organisation_id "
         "WHERE org_organisation.deleted = 'T'")}
 
 
-def kept(sites: list[TorturedSite]) -> Iterator[tuple[str, str]]:
+def kept(sites: list[ClockedSite]) -> Iterator[tuple[str, str]]:
     """(table and uuid, text) of every version that stands in a conflict or in quarantine."""
     for site in sites:
         for row in site.db(site.db.sync_conflict.id > 0).select():
@@ -278,7 +225,7 @@ def kept(sites: list[TorturedSite]) -> Iterator[tuple[str, str]]:
             yield row.record_uuid, row.xml or ""
 
 
-def lost(ledger: Ledger, sites: list[TorturedSite], final: dict[tuple[str, str], dict[str, Any]]) -> list[str]:
+def lost(ledger: Ledger, sites: list[ClockedSite], final: dict[tuple[str, str], dict[str, Any]]) -> list[str]:
     """What was written and is neither visible, nor edited over by somebody who saw it, nor kept."""
     visible = {values["name"] for values in final.values()}
     for site in sites:
@@ -294,7 +241,7 @@ def lost(ledger: Ledger, sites: list[TorturedSite], final: dict[tuple[str, str],
     return missing
 
 
-def duplicated(sites: list[TorturedSite]) -> int:
+def duplicated(sites: list[ClockedSite]) -> int:
     """Records that a site holds twice."""
     number = 0
     for site in sites:

@@ -37,6 +37,7 @@ class Exporter:
         self.site = site
         self.news = news or {}           # for a plain Eden: by table, the sequence number it has, besides what a date says
         self.peer = peer
+        self.covered: frozenset[str] = frozenset()     #: tables of a task, where its filters may let records in later
         self._fresh: dict[str, StoredRow] = {}      # rows looked at in the present transaction, which has their table locked
 
     # --- by sequence ------------------------------------------------------------------------------------------
@@ -79,6 +80,8 @@ class Exporter:
         page = self.page(name, since, limit, peer, condition)
         self._fresh = {}
         site.db.commit()
+        if condition:
+            page.records += self.parts(name, page.records, peer)
         return page, done
 
     def remaining(self, table: str, since: int, peer: str, condition: str = "") -> int:
@@ -122,6 +125,25 @@ class Exporter:
         versions.update(self.site.index.absent(name, [u for u in uuids if u not in versions]))
         self.site.db.commit()
         return self._records(name, versions)
+
+    def parts(self, name: str, masters: Sequence[Record], peer: str) -> list[Record]:
+        """Components of records that may just have come into a filter: their components need not have changed themselves.
+
+        Only those of the tables in `covered`, and not what came from `peer`.
+        """
+        site, found = self.site, []
+        for part in site.host.components(name):
+            uuids = [str(r.uuid) for r in masters if not r.deleted]
+            if part.table not in self.covered or not uuids:
+                continue
+            wanted = [row[0] for row in site.db.rows_in(
+                f'SELECT "{part.table}"."uuid" FROM "{part.table}" JOIN "{name}" ON "{name}"."{part.pkey}" = '
+                f'"{part.table}"."{part.fkey}" LEFT JOIN "sync_version" ON "sync_version"."tablename" = ? AND '
+                f'"sync_version"."record_uuid" = "{part.table}"."uuid" WHERE ("sync_version"."origin" IS NULL OR '
+                f'"sync_version"."origin" <> ?) AND "{name}"."uuid" IN ({{}})', uuids, [part.table, peer])]
+            records = self.chosen(part.table, wanted)
+            found += records + self.parts(part.table, records, peer)
+        return found
 
     def _restriction(self, table: str, condition: str) -> tuple[str, str]:
         if not condition:

@@ -38,8 +38,7 @@ class Task:
 
     def conditions(self, table: str) -> list[str]:
         """The filters for one table."""
-        return [text for name, text in self.filters if (name or self.resource) in (table, "~") or
-                (name == "~" and table == self.resource)]
+        return [text for name, text in self.filters if (self.resource if name in ("", "~") else name) == table]
 
     def wire_filters(self) -> list[tuple[str, str]]:
         """The filters as URL parameters, ``[table]selector = value`` (SYNC_PROTOCOL §4)."""

@@ -75,6 +75,7 @@ class Pusher:
         if not site.host.can("read", self.task.resource):
             raise NotPermitted(f"read {self.task.resource}", hint="The user of the job (user_id in its vars) needs this permission")
         tables = scope(site, self.task)
+        self.exporter.covered = frozenset(name for name, _ in tables)
         positions = cursors.load(site, self.repository_uuid, self.task.id, "push", self.scope)
         since = {name: site.index.position(name, positions.get(name, "")) for name, _ in tables}
         begun = {name: self.exporter.begin(name, since[name], self.repository_uuid, condition, PATIENCE)

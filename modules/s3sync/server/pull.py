@@ -54,6 +54,7 @@ def _page(site: Site, request: Request, repository: Repository, task: Task) -> b
         given = {}
     given = given if isinstance(given, dict) else {}
     exporter = Exporter(site)
+    exporter.covered = frozenset(name for name, _ in tables)
     scanned = set(request.get("scanned").split(","))      # tables whose scan was finished in an earlier page of this pull
     first = "scanned" not in request.params
     records: list[Record] = []
