@@ -60,11 +60,15 @@ def exported(eden: LocalSite, resource: str, msince: str | None, components: boo
     return target.getvalue()
 
 
-def received(eden: LocalSite, body: bytes) -> list[Outcome]:
-    """Import a document with update policy NEWER; returns what was rejected."""
+def received(eden: LocalSite, body: bytes, overwritten: Callable[[str], object] = lambda name: None) -> list[Outcome]:
+    """Import a document with update policy NEWER; returns what was rejected. `overwritten` hears of names that go."""
     eden.db._adapter.connection  # noqa: B018 - this thread's own
     site = eden.open()
     records = list(flatten(site, parsed(site, body)))
+    for record in records:
+        row = eden.get(record.table, str(record.uuid))
+        if row is not None and (row.name != record.values.get("name")):
+            overwritten(row.name)
     written = {(r.table, r.uuid) for r in records if _import(eden, site, r)}
     for record in records:                          # references to what stood further down in the document
         if (record.table, record.uuid) in written and not record.deleted:
@@ -142,8 +146,9 @@ class PlainPeer(Peer):
 class ActiveEden:
     """A plain Eden that does the work itself: it pulls from a site of ours and pushes to it."""
 
-    def __init__(self, eden: LocalSite) -> None:
+    def __init__(self, eden: LocalSite, overwritten: Callable[[str], object] = lambda name: None) -> None:
         self.eden = eden
+        self.overwritten = overwritten            # hears of names at Eden that its own policy sacrifices
         self.last_pull: dict[tuple[str, str], datetime] = {}
 
     def pull(self, other: LocalSite, resources: Iterable[str], arrives: bool = True) -> None:
@@ -158,7 +163,7 @@ class ActiveEden:
             other.db.commit()
             if not arrives:
                 continue
-            received(self.eden, raw)
+            received(self.eden, raw, self.overwritten)
             stamps = [r.modified_on for r in parsed(self.eden.open(), raw) if r.modified_on and r.table == resource]
             if stamps:
                 self.last_pull[key] = datetime.strptime(max(stamps), STAMP) + timedelta(seconds=1)

@@ -83,7 +83,7 @@ class Schedule:
             ways = [[(a, b, 3)], [(a, b, 3), (b, a, 3)], [(a, b, 1), (b, a, 1)], [(a, b, 2), (b, a, 2)]]
             for me, other, mode in rnd.choice(ways):
                 self.links.append((me, other, register(me, other, self._tasks(mode, conflict))))
-        self.active = ActiveEden(self.eden) if self.eden is not None else None
+        self.active = ActiveEden(self.eden, self.ledger.over.add) if self.eden is not None else None
         passive = self.rnd.random() < .6
         if self.eden is not None and not passive:
             for site in sites[:rnd.choice([1, 2])]:

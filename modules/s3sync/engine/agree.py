@@ -6,6 +6,7 @@ same Eden differently).
 """
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from typing import Iterable, NamedTuple, Sequence
 
 from ..hosts.table import StoredRow
@@ -17,16 +18,20 @@ from .outcome import Outcome
 from .site import Site
 
 
+STAMP = "%Y-%m-%dT%H:%M:%S"
+
+
 class Agreed(NamedTuple):
     """`local` is the digest of our row then (None: we differ), `remote` of its record, `vector` what it has seen.
 
-    `sent` is the modified_on we last wrote there.
+    `sent` is the modified_on we last wrote there, `seen` the one it had when we saw it last.
     """
 
     local: str | None
     remote: str | None
     vector: str
     sent: str | None = None
+    seen: str | None = None
 
 
 def remote_digest(record: Record) -> str:
@@ -45,10 +50,9 @@ class Agreement:
     def known(self, table: str, uuids: Iterable[str]) -> dict[str, Agreed]:
         """What was agreed on these records."""
         found = self.site.db.rows_in(
-            'SELECT "record_uuid", "local_digest", "remote_digest", "vector", "sent_on" FROM "sync_agreed" '
+            'SELECT "record_uuid", "local_digest", "remote_digest", "vector", "sent_on", "seen_on" FROM "sync_agreed" '
             'WHERE "repository_id" = ? AND "tablename" = ? AND "record_uuid" IN ({})', uuids, [self.repository_id, table])
-        return {row[0]: Agreed(row[1], row[2], row[3] or "", str(row[4])[:19].replace(" ", "T") if row[4] else None)
-                for row in found}
+        return {row[0]: Agreed(row[1], row[2], row[3] or "", _iso(row[4]), _iso(row[5])) for row in found}
 
     def news(self, table: str, records: Sequence[Record]) -> tuple[list[Record], int]:
         """Records that are not as they were when last seen, with a version vector each; and how many are.
@@ -71,7 +75,7 @@ class Agreement:
             uuid = str(record.uuid)
             row, mine = rows.get(uuid), versions.get(uuid)
             if row is not None and mine is not None and uuid in known and self._written(record, row, known[uuid]):
-                ours.append((self.repository_id, table, uuid, mine.digest, remote_digest(record), mine.vector))
+                ours.append((self.repository_id, table, uuid, mine.digest, remote_digest(record), mine.vector, _sql(record)))
                 continue
             if row is not None and mine is not None and self._same(record, row):
                 record.vector = mine.vector
@@ -98,7 +102,20 @@ class Agreement:
 
     def _save(self, rows: Sequence[Sequence[object]]) -> None:
         self.site.db.upsert("sync_agreed", ("repository_id", "tablename", "record_uuid"),
-                            ("local_digest", "remote_digest", "vector"), rows)
+                            ("local_digest", "remote_digest", "vector", "seen_on"), rows)
+
+    def outbid(self, table: str, records: Sequence[Record]) -> None:
+        """Where ours has won although theirs carries the later clock, say so in terms that its policy NEWER understands."""
+        uuids = [str(r.uuid) for r in records]
+        known = self.known(table, uuids)
+        versions = self.site.index.versions(table, known)
+        for record in records:
+            there = known.get(str(record.uuid))
+            if there is None or there.seen is None or (record.modified_on or "") > there.seen:
+                continue
+            version = versions.get(str(record.uuid))
+            if version is not None and version.digest != there.local:
+                record.modified_on = (datetime.strptime(there.seen, STAMP) + timedelta(seconds=1)).strftime(STAMP)
 
     @staticmethod
     def _same(record: Record, row: StoredRow) -> bool:
@@ -120,7 +137,7 @@ class Agreement:
             if outcome.conflict and version and version.digest != remote_digest(record):
                 agreed = False                   # what it does not mention is still as it was here: it has to hear of that
             rows.append((self.repository_id, table, record.uuid, version.digest if agreed and version else None,
-                         remote_digest(record), version.vector if agreed and version else record.vector))
+                         remote_digest(record), version.vector if agreed and version else record.vector, _sql(record)))
         self._save(rows)
 
     def differing(self, table: str, condition: str, after: int, limit: int) -> list[tuple[int, str]]:
@@ -136,3 +153,11 @@ class Agreement:
             'AND "sync_version"."seq" > ? AND ("sync_agreed"."local_digest" IS NULL OR '
             f'"sync_agreed"."local_digest" <> "sync_version"."digest"){where} ORDER BY "sync_version"."seq" LIMIT {int(limit)}',
             [self.repository_id, table, after])]
+
+
+def _iso(value: object) -> str | None:
+    return str(value)[:19].replace(" ", "T") if value else None
+
+
+def _sql(record: Record) -> str | None:
+    return record.modified_on.replace("T", " ") if record.modified_on else None

@@ -1,10 +1,11 @@
 """A resource as one document for a plain Eden: masters with their components, then what they refer to, level by level."""
 from __future__ import annotations
 
-from typing import BinaryIO, Iterable
+from typing import BinaryIO, Iterable, Sequence
 
 from ..s3xml.record import Record
 from ..s3xml.writer import DocumentWriter, Encoder
+from .agree import Agreement
 from .export import Exporter
 from .peer import Task
 from .scope import scope
@@ -68,7 +69,20 @@ class PlainWriter:
                         self.write(records)
 
 
-def write_document(site: Site, task: Task, msince: str | None, target: BinaryIO, exporter: Exporter) -> tuple[int, str | None]:
+def outbidding(agreement: Agreement | None, records: Sequence[Record]) -> Sequence[Record]:
+    """The same records and their components, dated as the caller needs it."""
+    tables: dict[str, list[Record]] = {}
+    for record in records:
+        for one in (record, *(record.children or ())):
+            tables.setdefault(one.table, []).append(one)
+    for table, found in tables.items():
+        if agreement is not None:
+            agreement.outbid(table, found)
+    return records
+
+
+def write_document(site: Site, task: Task, msince: str | None, target: BinaryIO, exporter: Exporter,
+                   agreement: Agreement | None = None) -> tuple[int, str | None]:
     """Everything of a task that was modified at or after `msince`, and the exporter's news, as a document.
 
     Returns the number of masters and the youngest `modified_on` among the records of their table.
@@ -86,8 +100,8 @@ def write_document(site: Site, task: Task, msince: str | None, target: BinaryIO,
     with DocumentWriter(target, root) as document:
         writer = PlainWriter(site, document)
         for records in exporter.since(task.resource, msince, condition, task.components, site.settings.batch_size):
-            writer.write(records)
+            writer.write(outbidding(agreement, records))
         for part in site.scope(task.resource, task.components):
-            writer.write(exporter.vanished(part))
+            writer.write(outbidding(agreement, exporter.vanished(part)))
         writer.dependencies(exporter, site.settings.batch_size)
     return count, writer.youngest.get(task.resource)

@@ -7,6 +7,7 @@ import tempfile
 from typing import BinaryIO, cast
 
 from ..engine import log
+from ..engine.agree import Agreement
 from ..engine.export import Exporter
 from ..engine.peer import Task
 from ..engine.plain import write_document
@@ -109,7 +110,8 @@ def _plain(site: Site, request: Request, repository: Repository | None, task: Ta
         since = answered.news(msince)
         exporter = Exporter(site, since, repository.uuid)
         last = {name: site.index.last(name) for name in since}
-    masters, youngest = write_document(site, task, msince, spool, exporter)
+    agreement = Agreement(site, repository.id, repository.uuid) if repository is not None else None
+    masters, youngest = write_document(site, task, msince, spool, exporter, agreement)
     if answered is not None:
         answered.sent(since, last, youngest, msince)
     spool.seek(0)

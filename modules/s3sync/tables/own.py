@@ -70,6 +70,7 @@ def define(db: Any) -> None:
           Field("local_digest", length=32),
           Field("remote_digest", length=32),
           Field("sent_on", "datetime"),               # the modified_on it has if its last writer was this site
+          Field("seen_on", "datetime"),               # the modified_on it had when it was last seen
           Field("vector", "text"))
     # References whose target has not arrived yet.
     table("sync_waiting",
