@@ -94,8 +94,8 @@ class App:
 
     def _stop(self) -> Stop:
         """If the scheduler runs us, we end in good order before it ends us: the next run goes on from there."""
+        from .execution.present import present
         from .scheduler.deadline import deadline
-        from .scheduler.present import present
         stop = Stop()
         task = present()
         found = deadline(self.db, task) if task is not None and "scheduler_task" in self.db.tables else None

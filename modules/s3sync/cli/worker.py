@@ -62,7 +62,7 @@ def _web2py(appdir: Path) -> tuple[Path, str]:
 
 
 def _own(options: argparse.Namespace, root: Path, application: str, groups: list[str]) -> int:
-    from ..scheduler.environment import Web2py, models
+    from ..execution.environment import Web2py, models
     from ..scheduler.shim import Scheduler
     found = models(str(root), application)
     from gluon import current
@@ -76,7 +76,7 @@ def _own(options: argparse.Namespace, root: Path, application: str, groups: list
 
 
 def _standalone(options: argparse.Namespace, groups: list[str]) -> int:
-    from ..scheduler.environment import Standalone as Environment
+    from ..execution.environment import Standalone as Environment
     from ..scheduler.shim import Scheduler
     from ..standalone import Standalone
     models = options.models.resolve() if options.models else None

@@ -4,7 +4,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from .present import Present
+from ..execution.present import Present
 
 #: part of a timeout, and most seconds, that are kept for coming to an end: a batch, the log
 RESERVE, MOST = 0.2, 60.0

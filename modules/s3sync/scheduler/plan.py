@@ -4,8 +4,9 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
+from ..execution.task import COMPLETED, FAILED, TIMEOUT
 from .cron import CronParser
-from .tables import COMPLETED, EXPIRED, FAILED, QUEUED, TIMEOUT
+from .tables import EXPIRED, QUEUED
 
 
 def next_time(task: Any, now: datetime) -> datetime:

@@ -7,9 +7,9 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, Callable, Iterable, Sequence
 
+from ..execution.task import COMPLETED, STOPPED, Report, Task
 from . import plan
-from .tables import ASSIGNED, COMPLETED, EXPIRED, QUEUED, RUNNING, STOPPED
-from .task import Report, Task
+from .tables import ASSIGNED, EXPIRED, QUEUED, RUNNING
 
 #: tasks looked at in one go; if all were taken by others meanwhile, the next look finds more
 CANDIDATES = 20

@@ -64,7 +64,7 @@ def _skip(job: Any, due: datetime, allowed: datetime) -> tuple[int, datetime]:
     if job.cronline:
         # how many are left out only matters to a job with a limited number of repeats
         steps = 0
-        while job.repeats and due < allowed and steps < LONGEST:
+        while job.repeats and due < allowed and steps < 10 * LONGEST:
             due, steps = plan.next_time(job, due), steps + 1
         return steps, max(due, CronParser(job.cronline, allowed - timedelta(minutes=1)).next())
     period = timedelta(seconds=job.period or 1)

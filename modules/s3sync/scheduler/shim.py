@@ -8,12 +8,13 @@ from typing import Any, Callable, Mapping, Sequence
 
 from pydal.objects import Query, Row
 
+from ..execution.environment import Environment, Given
+from ..execution.task import STOPPED
 from . import tables
 from .cron import CronParser
-from .environment import Environment, Given
 from .graph import JobGraph
 from .queue import Queue
-from .tables import ACTIVE, DISABLED, KILL, PICK, QUEUED, RUNNING, STOP_TASK, STOPPED, TERMINATE
+from .tables import ACTIVE, DISABLED, KILL, PICK, QUEUED, RUNNING, STOP_TASK, TERMINATE
 from .worker import Worker, own_name
 
 __all__ = ["CronParser", "JobGraph", "Scheduler"]

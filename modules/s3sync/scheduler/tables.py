@@ -9,10 +9,10 @@ from typing import Any, Callable, Collection, Mapping, Sequence
 from pydal.objects import Field
 from pydal.validators import IS_DATETIME, IS_EMPTY_OR, IS_IN_DB, IS_IN_SET, IS_INT_IN_RANGE, IS_NOT_EMPTY, IS_NOT_IN_DB, Validator
 
+from ..execution.task import COMPLETED, FAILED, STOPPED, TIMEOUT
 from .cron import CronParser
 
-QUEUED, ASSIGNED, RUNNING, COMPLETED = "QUEUED", "ASSIGNED", "RUNNING", "COMPLETED"
-FAILED, TIMEOUT, STOPPED, EXPIRED = "FAILED", "TIMEOUT", "STOPPED", "EXPIRED"
+QUEUED, ASSIGNED, RUNNING, EXPIRED = "QUEUED", "ASSIGNED", "RUNNING", "EXPIRED"
 ACTIVE, PICK, DISABLED, TERMINATE, KILL, STOP_TASK = "ACTIVE", "PICK", "DISABLED", "TERMINATE", "KILL", "STOP_TASK"
 
 #: of a task; ASSIGNED is set by web2py's workers only

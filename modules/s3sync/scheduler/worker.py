@@ -11,8 +11,8 @@ from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any, Callable, Iterator, Sequence
 
-from .environment import Environment
-from .executor import PATIENCE, Execution
+from ..execution.environment import Environment
+from ..execution.executor import PATIENCE, Execution
 from .queue import Queue, orphans
 from .tables import ACTIVE, DISABLED, KILL, PICK, RUNNING, STOP_TASK, TERMINATE
 

@@ -64,9 +64,10 @@ def queue(scheduler: TestScheduler, clock: Clock) -> Queue:
 
 def job(**values: Any) -> SimpleNamespace:
     """A row of scheduler_task: every ten minutes from NOON on, for ever."""
-    return SimpleNamespace(**{**dict(enabled=True, status="QUEUED", start_time=NOON, next_run_time=NOON, stop_time=None, repeats=0,
-                                     times_run=0, times_failed=0, retry_failed=0, period=600, prevent_drift=False, cronline=None,
-                                     last_run_time=None), **values})
+    row = dict(enabled=True, status="QUEUED", start_time=NOON, next_run_time=NOON, stop_time=None, repeats=0, times_run=0,
+               times_failed=0, retry_failed=0, period=600, prevent_drift=False, cronline=None, last_run_time=None)
+    return SimpleNamespace(**{**row, **values})
+
 
 
 @pytest.fixture

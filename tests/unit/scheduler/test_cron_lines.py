@@ -32,8 +32,9 @@ def test_the_base_itself_is_not_among_them() -> None:
     assert times("0 3 * * *", datetime(2026, 11, 23, 3), 1) == ["2026-11-24 03:00"]
 
 
-@pytest.mark.parametrize("line", ["", "* * * *", "* * * * * *", "60 * * * *", "* 24 * * *", "x * * * *", "1- * * * *", "-1 * * * *",
-                                  "* * 5-1 * *", "0 0 31 2 *", "* * * janu *", "*/0 * * * *", "@never", "/2 * * * *"])
+@pytest.mark.parametrize("line", ["", "* * * *", "* * * * * *", "60 * * * *", "* 24 * * *", "x * * * *", "1- * * * *",
+                                  "-1 * * * *", "* * 5-1 * *", "0 0 31 2 *", "* * * janu *", "*/0 * * * *", "@never",
+                                  "/2 * * * *"])
 def test_what_is_none(line: str) -> None:
     with pytest.raises(ValueError, match="Invalid cron"):
         CronParser(line, datetime(2026, 11, 23)).next()

@@ -42,8 +42,8 @@ def test_jobs(make_job: Any, changes: dict[str, Any], hours: str, expected: str)
 def test_everything_is_translated(make_job: Any) -> None:
     """No word is left that the translator has not seen."""
     def T(text: str) -> str:
-        return {"every %(n)s minutes": "alle %(n)s Minuten", "%(first)s to %(last)s": "%(first)s bis %(last)s", "Monday": "Montag",
-                "Friday": "Freitag", "%(start)s to %(end)s": "%(start)s bis %(end)s"}[text]
+        return {"every %(n)s minutes": "alle %(n)s Minuten", "%(first)s to %(last)s": "%(first)s bis %(last)s",
+                "Monday": "Montag", "Friday": "Freitag", "%(start)s to %(end)s": "%(start)s bis %(end)s"}[text]
 
     assert words(make_job(), parse("mon-fri 20:00-06:00"), T) == "alle 10 Minuten, Montag bis Freitag 20:00 bis 06:00"
 

@@ -104,7 +104,8 @@ def test_after_success(make_job: Any, changes: dict[str, Any], times_run: int, s
 
 @pytest.mark.parametrize("changes, how, status", [
     ({}, "FAILED", "FAILED"), ({}, "TIMEOUT", "TIMEOUT"), ({}, "STOPPED", "FAILED"), ({"retry_failed": 2}, "FAILED", "QUEUED"),
-    ({"retry_failed": 2, "times_failed": 2}, "TIMEOUT", "TIMEOUT"), ({"retry_failed": -1, "times_failed": 99}, "FAILED", "QUEUED")])
+    ({"retry_failed": 2, "times_failed": 2}, "TIMEOUT", "TIMEOUT"),
+    ({"retry_failed": -1, "times_failed": 99}, "FAILED", "QUEUED")])
 def test_after_failure(make_job: Any, changes: dict[str, Any], how: str, status: str) -> None:
     assert plan.after_failure(make_job(**changes), how) == status
 

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
+from s3sync.execution.task import Report
 from s3sync.scheduler.graph import JobGraph
 from s3sync.scheduler.queue import Queue, orphans
-from s3sync.scheduler.task import Report
 
 
 def task(db: Any, number: int) -> Any:

@@ -6,6 +6,9 @@ from typing import Any
 
 from .present import Present
 
+#: how an execution ends
+COMPLETED, FAILED, TIMEOUT, STOPPED = "COMPLETED", "FAILED", "TIMEOUT", "STOPPED"
+
 
 @dataclass(frozen=True)
 class Task:

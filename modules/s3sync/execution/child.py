@@ -14,8 +14,7 @@ from typing import Any
 
 from . import present
 from .environment import Environment
-from .tables import COMPLETED, FAILED
-from .task import Task
+from .task import COMPLETED, FAILED, Task
 
 
 def main(environment: Environment, task: Task, output: Connection, answer: Connection, life: Connection) -> None:

@@ -11,8 +11,7 @@ from multiprocessing.connection import Connection, wait
 
 from . import child
 from .environment import Environment
-from .tables import COMPLETED, STOPPED, TIMEOUT
-from .task import Report, Task
+from .task import COMPLETED, STOPPED, TIMEOUT, Report, Task
 
 logger = logging.getLogger("s3sync.scheduler")
 

@@ -1,0 +1,1 @@
+"""A task in a process of its own. Imports little: each process of a task begins with it."""
