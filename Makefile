@@ -7,6 +7,7 @@ COMPATIBILITY = build/venv-compatibility
 BENCH = build/venv-bench
 PYTHON = $(VENV)/bin/python
 BROWSER = chromium chromium-driver
+DATABASE = postgresql
 SETUP = setup.cfg setup.py pyproject.toml modules/s3sync/__init__.py scripts/make-venv scripts/find-python
 
 help:
@@ -27,7 +28,7 @@ demo-once: $(VENV)/.done
 	@exec $(PYTHON) examples/demo --once
 
 test: $(VENV)/.done $(NEWEST)/.done
-	@scripts/need-packages $(BROWSER)
+	@scripts/need-packages $(BROWSER) $(DATABASE)
 	@echo "Tests with web2py, $$($(PYTHON) --version), pyDAL $$($(PYTHON) -c 'import pydal; print(pydal.__version__)')"
 	@$(PYTHON) -m pytest $(PYTEST)
 	@echo "Tests without web2py, $$($(NEWEST)/bin/python --version), pyDAL $$($(NEWEST)/bin/python -c 'import pydal; print(pydal.__version__)')"

@@ -20,7 +20,7 @@ UNITS = ((86400, "every day", "every %(n)s days"), (3600, "every hour", "every %
 _DAYS = {"SUN": 0, "MON": 1, "TUE": 2, "WED": 3, "THU": 4, "FRI": 5, "SAT": 6}
 
 #: times looked at before giving up: nobody waits for the page any longer
-LONGEST = 5000
+LONGEST = 500
 
 
 # --- next times -------------------------------------------------------------------------------------------------
@@ -163,7 +163,7 @@ def _weekdays(text: str) -> tuple[int, ...] | None:
     """Days of the week (0 = Monday) of a cron expression, None if that is not simple."""
     if text == "*":
         return tuple(range(7))
-    found = set()
+    found: set[int] = set()
     for part in text.split(","):
         ends = [_DAYS.get(end, int(end) if end.isdigit() else -1) for end in part.split("-")]
         if len(ends) > 2 or not all(0 <= end <= 7 for end in ends):

@@ -27,7 +27,8 @@ def filled(pair: Any) -> Any:
 
 def run(pair: Any, stop: Stop, on_wire: Any = None, manual: bool = False, now: datetime = NOON) -> str:
     peer = LocalPeer(pair.a, pair.b, on_wire) if on_wire else LocalPeer(pair.a, pair.b)
-    return Runner(pair.a.open(), lambda repository, site: lambda: peer, stop, lambda: now).synchronize(pair.repository, None, manual)
+    runner = Runner(pair.a.open(), lambda repository, site: lambda: peer, stop, lambda: now)
+    return runner.synchronize(pair.repository, None, manual)
 
 
 def test_reasons() -> None:
