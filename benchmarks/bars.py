@@ -18,8 +18,8 @@ class Bar:
     CHANGE = 4000
     CHANGE_FLOOR = 15000
     SAME = 1.20                 #: how much more may memory be at the largest size
-    NOISE = 1.5                 #: how much longer may an unchanged run take, …
-    NOISE_SECONDS = 0.05        #: … or by how many seconds
+    NOISE = 1.25                #: how much longer may the fastest unchanged run take, …
+    NOISE_SECONDS = 0.03        #: … or by how many seconds
 
 
 class Verdict(NamedTuple):
@@ -65,7 +65,7 @@ def _speeds(table: str, where: str, jobs: dict[str, Summary]) -> list[Verdict]:
 
 def _flatness(where: str, own: list[Summary], sizes: list[int]) -> list[Verdict]:
     found = []
-    unchanged = {s["records"]: s["seconds"] for s in own if s["job"] == "unchanged"}
+    unchanged = {s["records"]: s["seconds_min"] for s in own if s["job"] == "unchanged"}       # the least disturbed
     few, many = unchanged[sizes[0]], unchanged[sizes[-1]]
     span = f"{sizes[0]:,} to {sizes[-1]:,}"
     found.append(Verdict("an unchanged run costs the same", f"{where}, {span}", f"{few * 1000:.0f} to {many * 1000:.0f} ms",
