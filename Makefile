@@ -16,6 +16,7 @@ help:
 	@echo 'make test       all tests'
 	@echo 'make bench      how fast it is, against the least one could do: SIZES=1000,10000 MILLION=1 DATABASES=sqlite,postgres'
 	@echo '                TABLES=plain,locations,organisations REPEATS=3; make bench-docs keeps the results in docs/'
+	@echo 'make torture    random schedules with everything that can go wrong (SCHEDULES=2000, SEED=n for one)'
 	@echo 'make lint       ruff and mypy'
 	@echo 'make test-gluon-scheduler WEB2PY_SOURCE=<tree>'
 	@echo '                web2py'\''s own tests of its scheduler against ours'
@@ -44,6 +45,11 @@ bench-docs: $(BENCH)/.done
 
 test-gluon-scheduler: $(COMPATIBILITY)/.done
 	@scripts/test-gluon-scheduler $(COMPATIBILITY)/bin/python "$(WEB2PY_SOURCE)"
+
+SCHEDULES = 2000
+
+torture: $(VENV)/.done
+	@$(PYTHON) tests/torture $(if $(SEED),--seed $(SEED),$(SCHEDULES))
 
 lint: $(VENV)/.done
 	@$(VENV)/bin/ruff check --quiet .

@@ -6,17 +6,21 @@ same Eden differently).
 """
 from __future__ import annotations
 
+import json
 from datetime import datetime, timedelta
-from typing import Iterable, NamedTuple, Sequence
+from typing import Any, Iterable, Mapping, NamedTuple, Sequence
 
 from ..hosts.table import StoredRow
 from ..index.digest import deletion_digest, digest
-from ..index.vector import dump, parse, site_key
+from ..index.index import Note, Version
+from ..index.vector import dump, increment, parse, site_key
 from ..s3xml.record import Record
 from . import alias
 from .outcome import Outcome
 from .site import Site
 
+#: characters kept of a former digest, and how many of them
+SHORT, PAST = 12, 12
 
 STAMP = "%Y-%m-%dT%H:%M:%S"
 
@@ -24,7 +28,7 @@ STAMP = "%Y-%m-%dT%H:%M:%S"
 class Agreed(NamedTuple):
     """`local` is the digest of our row then (None: we differ), `remote` of its record, `vector` what it has seen.
 
-    `sent` is the modified_on we last wrote there, `seen` the one it had when we saw it last.
+    `sent` is the modified_on we last wrote there, `seen` the one it had when we saw it last, `past` what it was before.
     """
 
     local: str | None
@@ -32,6 +36,15 @@ class Agreed(NamedTuple):
     vector: str
     sent: str | None = None
     seen: str | None = None
+    past: tuple[str, ...] = ()
+
+    def again(self, digest: str) -> bool:
+        """Has it come back to this more than once?
+
+        An edit may undo an edit. What comes back again and again is written by others: two of our sites that share a plain
+        Eden would otherwise take each other's stale writes there for edits, for ever.
+        """
+        return self.past.count(digest[:SHORT]) >= 2
 
 
 def remote_digest(record: Record) -> str:
@@ -50,9 +63,10 @@ class Agreement:
     def known(self, table: str, uuids: Iterable[str]) -> dict[str, Agreed]:
         """What was agreed on these records."""
         found = self.site.db.rows_in(
-            'SELECT "record_uuid", "local_digest", "remote_digest", "vector", "sent_on", "seen_on" FROM "sync_agreed" '
+            'SELECT "record_uuid", "local_digest", "remote_digest", "vector", "sent_on", "seen_on", "past" FROM "sync_agreed" '
             'WHERE "repository_id" = ? AND "tablename" = ? AND "record_uuid" IN ({})', uuids, [self.repository_id, table])
-        return {row[0]: Agreed(row[1], row[2], row[3] or "", _iso(row[4]), _iso(row[5])) for row in found}
+        return {row[0]: Agreed(row[1], row[2], row[3] or "", _iso(row[4]), _iso(row[5]),
+                               tuple((row[6] or "").split())) for row in found}
 
     def news(self, table: str, records: Sequence[Record]) -> tuple[list[Record], int]:
         """Records that are not as they were when last seen, with a version vector each; and how many are.
@@ -70,12 +84,16 @@ class Agreement:
         site.index.canonical(table_map, list(rows.values()))
         versions = site.index.look(table_map, list(rows.values()))
         versions.update(site.index.absent(table, [str(r.uuid) for r in changed if r.uuid not in rows]))
-        news, ours = [], []
+        news, ours, stale = [], [], []
         for record in changed:
             uuid = str(record.uuid)
             row, mine = rows.get(uuid), versions.get(uuid)
             if row is not None and mine is not None and uuid in known and self._written(record, row, known[uuid]):
                 ours.append((self.repository_id, table, uuid, mine.digest, remote_digest(record), mine.vector, _sql(record)))
+                continue
+            if row is not None and mine is not None and uuid in known and known[uuid].again(remote_digest(record)) \
+                    and not self._same(record, row):
+                stale.append((record, row, mine))
                 continue
             if row is not None and mine is not None and self._same(record, row):
                 record.vector = mine.vector
@@ -85,7 +103,8 @@ class Agreement:
                 vector[self.proxy] = max(vector.get(self.proxy, 0), there) + 1
                 record.vector = dump(vector)
             news.append(record)
-        self._save(ours)
+        self._save(ours, known)
+        self._insist(table, stale, known)
         return [*news, *(r for r in records if r.error or not r.uuid)], len(readable) - len(news)
 
     @staticmethod
@@ -100,9 +119,31 @@ class Agreement:
         self.site.db.upsert("sync_agreed", ("repository_id", "tablename", "record_uuid"), ("sent_on",), [
             (self.repository_id, table, r.uuid, r.modified_on.replace("T", " ")) for r in records if r.modified_on])
 
-    def _save(self, rows: Sequence[Sequence[object]]) -> None:
+    def _save(self, rows: Sequence[Sequence[Any]], known: Mapping[str, Agreed]) -> None:
+        with_past = []
+        for row in rows:
+            before = known.get(row[2])
+            past = before.past if before else ()
+            if before and before.remote and before.remote != row[4]:
+                past = (*past, before.remote[:SHORT])[-PAST:]
+            with_past.append((*row, " ".join(past)))
         self.site.db.upsert("sync_agreed", ("repository_id", "tablename", "record_uuid"),
-                            ("local_digest", "remote_digest", "vector", "seen_on"), rows)
+                            ("local_digest", "remote_digest", "vector", "seen_on", "past"), with_past)
+
+    def _insist(self, table: str, stale: Sequence[tuple[Record, StoredRow, Version]], known: Mapping[str, Agreed]) -> None:
+        """What came back there once too often is kept as one side of a conflict; ours is to be sent there again."""
+        now = self.site.now().isoformat(" ")[:19]
+        notes = [Note(row.uuid, mine.digest, increment(mine.vector, self.site.index.site), None, row.modified_on)
+                 for _, row, mine in stale]
+        self.site.index.note(table, notes)
+        self._save([(self.repository_id, table, note.uuid, None, remote_digest(record), note.vector, _sql(record))
+                    for (record, _, _), note in zip(stale, notes)], known)
+        self.site.db.insert("sync_conflict", (
+            "repository_id", "tablename", "record_uuid", "mine", "theirs", "mine_vector", "theirs_vector", "mine_modified_on",
+            "theirs_modified_on", "policy", "winner", "status", "found_on"), [
+                (self.repository_id, table, row.uuid, _values(row.values, row.deleted), _values(record.values, record.deleted),
+                 mine.vector, "", row.modified_on.replace("T", " ") if row.modified_on else None, _sql(record), "AGAIN", "mine",
+                 "settled", now) for record, row, mine in stale])
 
     def outbid(self, table: str, records: Sequence[Record]) -> None:
         """Where ours has won although theirs carries the later clock, say so in terms that its policy NEWER understands."""
@@ -129,6 +170,7 @@ class Agreement:
         fate = {o.uuid: o for o in outcomes}
         taken = [r for r in records if r.uuid and not r.error and fate[r.uuid].result != "rejected"]
         versions = self.site.index.versions(table, [str(r.uuid) for r in taken])
+        known = self.known(table, [str(r.uuid) for r in taken])
         rows = []
         for record in taken:
             outcome, version = fate[str(record.uuid)], versions.get(str(record.uuid))
@@ -138,7 +180,7 @@ class Agreement:
                 agreed = False                   # what it does not mention is still as it was here: it has to hear of that
             rows.append((self.repository_id, table, record.uuid, version.digest if agreed and version else None,
                          remote_digest(record), version.vector if agreed and version else record.vector, _sql(record)))
-        self._save(rows)
+        self._save(rows, known)
 
     def differing(self, table: str, condition: str, after: int, limit: int) -> list[tuple[int, str]]:
         """(sequence number, uuid) of records of this site that the peer has not, or not as they are here."""
@@ -157,6 +199,10 @@ class Agreement:
 
 def _iso(value: object) -> str | None:
     return str(value)[:19].replace(" ", "T") if value else None
+
+
+def _values(values: Mapping[str, Any], deleted: bool) -> str:
+    return json.dumps(None if deleted else dict(values), ensure_ascii=False, sort_keys=True)
 
 
 def _sql(record: Record) -> str | None:

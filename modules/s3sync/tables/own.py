@@ -71,6 +71,7 @@ def define(db: Any) -> None:
           Field("remote_digest", length=32),
           Field("sent_on", "datetime"),               # the modified_on it has if its last writer was this site
           Field("seen_on", "datetime"),               # the modified_on it had when it was last seen
+          Field("past", "text"),                      # beginnings of the digests it had before
           Field("vector", "text"))
     # References whose target has not arrived yet.
     table("sync_waiting",
