@@ -102,6 +102,7 @@ class Document:
         self._complete: Mapping[str, Any] = {}
         self._tables: dict[str, _Table | None] = {}
         self._prefix = f"{domain}/" if domain else ""
+        self._sender = ""      #: what a real Eden puts before uuids of its own that are no URN
         self._head = self._open()
 
     def __iter__(self) -> Iterator[Record]:
@@ -183,6 +184,9 @@ class Document:
             raise DocumentError("it has a DOCTYPE")
         self.attributes = dict(root.items())
         fields = self.attributes.get("fields")
+        sender = self.attributes.get("domain")
+        if sender and sender != self.domain and "s3sync" not in self.attributes:
+            self._sender = f"{sender}/"
         if fields is not None:
             try:
                 self._complete = {table: tuple(map(str, names)) for table, names in json.loads(fields).items()}
@@ -200,6 +204,15 @@ class Document:
         if self._prefix and uuid.startswith(self._prefix) and len(uuid) > len(self._prefix):
             return uuid[len(self._prefix):]
         return uuid
+
+    def _target(self, uuid: str, table: str = "") -> str:
+        """A uuid that refers to a record, spelled like that of the record itself.
+
+        A real Eden puts its domain before the uuid of a record that is no URN, but not where it refers to one (S3XML §3.1).
+        """
+        if self._sender and table != "auth_group" and not uuid.startswith("urn:") and "/" not in uuid[1:-1]:
+            return f"{self._sender}{uuid.strip('/')}"
+        return self._own(uuid)
 
     def _record(self, element: Any, position: int, depth: int) -> Record | None:
         """The record in a <resource> element at this depth; None if its table is not to be read."""
@@ -287,7 +300,7 @@ class Document:
             state["deleted"] = True
             replaced_by = get("replaced_by")
             if replaced_by:
-                state["replaced_by"] = self._own(replaced_by)
+                state["replaced_by"] = self._target(replaced_by)
         if get("approved", "").lower() == "false":
             state["approved"] = False
 
@@ -337,7 +350,7 @@ class Document:
     def _reference(self, element: Any, field: Field, state: dict[str, Any], errors: list[str], depth: int) -> None:
         uuid = element.get("uuid")
         if uuid and field.type == "reference" and uuid[0] != "[" and uuid != "None":
-            state["values"][field.name] = self._own(uuid) if self._prefix else uuid
+            state["values"][field.name] = uuid if uuid.startswith("urn:") else self._target(uuid, element.get("resource"))
         else:
             try:
                 self._unusual_reference(field, uuid, element.get("tuid"), state["values"])
@@ -357,7 +370,7 @@ class Document:
         if not text:
             return
         targets: list[str] = decode_uuids(text)
-        targets = [Tuid(each) for each in targets] if text is tuid else [self._own(each) for each in targets]
+        targets = [Tuid(each) for each in targets] if text is tuid else [self._target(each) for each in targets]
         if field.type == "list:reference":
             values[field.name] = targets
         elif len(targets) > 1:

@@ -50,7 +50,7 @@ class Encoder:
     schema : the columns that are written, in this order
     plain : for a real Eden (values as in S3XML §4.1); otherwise the compact form, for s3sync peers only
     base_url : public URL of this application, where files of upload fields are fetched from
-    domain : unused on purpose: uuids are written as stored, so that resource and reference always agree (S3XML §3.1)
+    domain : not used: uuids are written as they are stored, so that resource and reference always agree (S3XML §3.1)
     """
 
     def __init__(self, schema: Schema, *, plain: bool, base_url: str = "", domain: str = "") -> None:
@@ -278,7 +278,8 @@ class DocumentWriter:
     Parameters
     ----------
     target : where the document goes, UTF-8; not closed
-    attributes : of the root element, in this order; a str as it is, None is left out, anything else as JSON
+    attributes : of the root element, in this order; a str as it is, None is left out, anything else as JSON.
+        ``s3sync="1"`` is added: by it a reader of ours knows that all uuids are spelled as they are stored.
 
     Attributes
     ----------
@@ -293,7 +294,7 @@ class DocumentWriter:
         self._parts: list[str] = []
         self._size = 0
         shown = ((name, value if isinstance(value, str) else json.dumps(value, separators=(",", ":")))
-                 for name, value in attributes.items() if value is not None)
+                 for name, value in {**attributes, "s3sync": "1"}.items() if value is not None)
         self._root = "".join(f' {name}="{attribute(value)}"' for name, value in shown)
 
     def __enter__(self) -> DocumentWriter:

@@ -131,6 +131,26 @@ def test_own_domain_is_taken_off_uuids(uuid: str, stored: str) -> None:
     assert merged.replaced_by == stored
 
 
+@pytest.mark.parametrize("uuid, stored", [
+    ("abc", "hq.org/abc"), ("hq.org/abc", "hq.org/abc"), ("here.org/abc", "abc"), ("urn:x:abc", "urn:x:abc"), ("/a/", "hq.org/a"),
+    ("third.org/abc", "third.org/abc"),
+])
+def test_references_are_spelled_like_the_record_they_mean(uuid: str, stored: str) -> None:
+    """A real Eden writes its domain before the uuid of a record, but not where it refers to it."""
+    content = (f'<resource name="t_thing" uuid="u"><reference field="parent_id" resource="t_thing" uuid="{uuid}"/>'
+               f'<reference field="friends" resource="t_thing" uuid="[&quot;{uuid}&quot;]"/>'
+               f'<reference field="site_id" resource="auth_group" uuid="raw"/></resource>'
+               f'<resource name="t_thing" uuid="gone" deleted="True" replaced_by="{uuid}"/>')
+    record, merged = read(f"<s3xml domain='hq.org'>{content}</s3xml>", domain="here.org")
+    assert record.values == {"parent_id": stored, "friends": [stored], "site_id": "raw"}
+    assert merged.replaced_by == stored and merged.uuid == "gone"
+    for attributes in ("", "domain=''", "domain='here.org'", "domain='hq.org' s3sync='1'"):
+        record, merged = read(f"<s3xml {attributes}>{content}</s3xml>", domain="here.org")
+        plain = uuid.replace("here.org/", "")
+        assert record.values == {"parent_id": plain, "friends": [plain], "site_id": "raw"}
+        assert merged.replaced_by == plain
+
+
 @pytest.mark.parametrize("content, values", [
     ('<data field="name"/>', {"name": ""}), ('<data field="name"></data>', {"name": ""}),
     ('<data field="name" value=""/>', {"name": ""}),

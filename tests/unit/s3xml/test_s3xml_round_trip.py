@@ -66,7 +66,15 @@ def test_deleted(uuid: str, modified_on: Any, modified_by: Any, replaced_by: Any
 
 @given(st.dictionaries(st.sampled_from(["success", "results", "domain", "url", "site"]), xml_text | tricky))
 def test_root_attributes(attributes: dict[str, str]) -> None:
-    assert document(write(**attributes)).attributes == attributes
+    assert document(write(**attributes)).attributes == {**attributes, "s3sync": "1"}
+
+
+@pytest.mark.parametrize("plain", [True, False])
+def test_uuids_that_are_no_urn(plain: bool) -> None:
+    record = Record("t_thing", "SITE_DEFAULT", {"parent_id": "OTHER", "friends": ["a", "x.org/b"], "site_id": "y.org/c"})
+    merged = Record("t_thing", "old", deleted=True, replaced_by="SITE_DEFAULT")
+    found = read(write(encode(record, plain), encode(merged, plain), domain="sender.org"))
+    assert [state(each) for each in found] == [state(record), state(merged)]
 
 
 @pytest.mark.parametrize("name, value", [

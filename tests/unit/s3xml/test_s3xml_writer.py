@@ -214,8 +214,8 @@ def test_document() -> None:
     attributes = dict(success=True, results=2, domain="a\"b", url="u&v", limit=None, fields={"t": ["a"]})
     assert write("<resource/>", "<resource/>", **attributes) == (
         b"<?xml version='1.0' encoding='utf-8'?>\n<s3xml success=\"true\" results=\"2\" domain=\"a&quot;b\" url=\"u&amp;v\" "
-        b"fields=\"{&quot;t&quot;:[&quot;a&quot;]}\"><resource/><resource/></s3xml>")
-    assert write() == b"<?xml version='1.0' encoding='utf-8'?>\n<s3xml></s3xml>"
+        b"fields=\"{&quot;t&quot;:[&quot;a&quot;]}\" s3sync=\"1\"><resource/><resource/></s3xml>")
+    assert write() == b"<?xml version='1.0' encoding='utf-8'?>\n<s3xml s3sync=\"1\"></s3xml>"
 
 
 def test_counts_and_buffering() -> None:
@@ -243,4 +243,4 @@ def test_broken_off_document_is_not_closed() -> None:
     with pytest.raises(RuntimeError), DocumentWriter(target, {}) as writer:
         writer.write("<resource/>")
         raise RuntimeError
-    assert target.getvalue().endswith(b"<s3xml><resource/>")
+    assert target.getvalue().endswith(b'<s3xml s3sync="1"><resource/>')
