@@ -54,6 +54,8 @@ def define(db: Any) -> None:
                     Field("branch_id", "reference org_organisation"), Field("kind"))
     db.define_table("org_logo", Field("organisation_id", "reference org_organisation"), Field("title"))
     db.define_table("sync_repository", Field("organisation_id", "reference org_organisation"), Field("name"))
+    db.define_table("pr_pentity", Field("pe_id", "id"), Field("name"), Field("parent", "reference pr_pentity"))
+    db.define_table("pr_address", Field("pe_id", "reference pr_pentity"), Field("name"))
     db.define_table("auth_user", Field("organisation_id", "reference org_organisation"), Field("email"),
                     Field("registration_key"))
 
@@ -88,6 +90,10 @@ def fill(db: Any) -> None:
     db.org_shift.insert(label="night", office_id=hq)
     db.org_organisation_website.insert(pe_id=102, url="http://beta.example.org")
     db.org_branch.insert(organisation_id=a, branch_id=b, kind="regional")
+    entity = db.pr_pentity.insert(name="Entity")
+    below = db.pr_pentity.insert(name="Below", parent=entity)
+    db.pr_address.insert(pe_id=entity, name="Street")
+    db.pr_address.insert(pe_id=below, name="Road")
     db.org_logo.insert(organisation_id=c, title="star")
     db.commit()
 
@@ -104,8 +110,8 @@ def db() -> Iterator[Any]:
 def ask(db: Any, text: str, table: str = "org_organisation") -> str:
     """First letters of the names of the records found: by pyDAL, and again by a hand-written select over one table."""
     query = to_query(db, table, text, components, NOW)
-    found = [row.name for row in db(query).select(db[table].name, orderby=db[table].id)]
-    plain = db.executesql(f'SELECT "{table}"."name" FROM "{table}" WHERE {query} ORDER BY "{table}"."id"')
+    found = [row.name for row in db(query).select(db[table].name, orderby=db[table]._id)]
+    plain = db.executesql(f'SELECT "{table}"."name" FROM "{table}" WHERE {query} ORDER BY "{table}"."{db[table]._id.name}"')
     assert [name for name, in plain] == found
     return "".join(name[0] for name in found)
 
@@ -187,6 +193,14 @@ def test_other_tables(db: Any) -> None:
     assert ask(db, "~.name__typeof=Kenya", "gis_location") == "KNK"
     assert ask(db, "~.id__typeof=2", "gis_location") == "N"
     assert ask(db, "~.parent__typeof=1", "gis_location") == "NK"
+
+
+def test_tables_whose_id_is_called_otherwise(db: Any) -> None:
+    assert ask(db, "~.id=1", "pr_pentity") == ask(db, "~.pe_id=1", "pr_pentity") == "E"
+    assert ask(db, "pr_address.name=Road", "pr_pentity") == "B"
+    assert ask(db, "~.pe_id$name=Entity", "pr_address") == ask(db, "~.pe_id$id=1", "pr_address") == "S"
+    assert ask(db, "~.pe_id__typeof=1", "pr_address") == "SR"
+    assert ask(db, "~.name__typeof=Entity", "pr_pentity") == "EB"
 
 
 @pytest.mark.parametrize("text, says", [

@@ -17,6 +17,9 @@ from test_s3xml_reader import EVERYTHING
 from s3sync.errors import DocumentError, DocumentTooLarge, SyncError
 from s3sync.s3xml.reader import Limits
 
+#: Examples per fuzz test; set FUZZ_EXAMPLES to hunt longer
+FUZZ = int(os.environ.get("FUZZ_EXAMPLES", "300"))
+
 RECORD = "<resource name='t_thing' uuid='a'><data field='name'>x</data></resource>"
 
 
@@ -200,7 +203,7 @@ def _only_known_errors(source: bytes) -> None:
         assert error.message
 
 
-@settings(max_examples=300)
+@settings(max_examples=FUZZ)
 @given(st.binary(max_size=400))
 def test_fuzz_any_bytes(source: bytes) -> None:
     _only_known_errors(source)
@@ -212,7 +215,7 @@ PIECES = (b"<", b">", b"&", b"]]>", b"<![CDATA[", b"<!--", b"<resource name='t_t
           b"&#1;", b'value="1e999"', b'deleted="True"', b'uuid="[]"', b"<!DOCTYPE x>", b'v="', b"NaN", b"null")
 
 
-@settings(max_examples=500)
+@settings(max_examples=FUZZ)
 @given(st.data())
 def test_fuzz_damaged_documents(data: st.DataObject) -> None:
     source = bytearray(EVERYTHING.encode())
@@ -235,7 +238,7 @@ def _element(tag: str, attributes: dict[str, str], content: list[str]) -> str:
     return f"<{tag}{said}>{''.join(content)}</{tag}>"
 
 
-@settings(max_examples=300)
+@settings(max_examples=FUZZ)
 @given(st.recursive(
     st.sampled_from(["", "x", "1", "null", "[1]", "&lt;"]),
     lambda inner: st.builds(_element, st.sampled_from(["resource", "data", "reference", "map", "s3xml"]),

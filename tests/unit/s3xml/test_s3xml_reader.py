@@ -313,6 +313,14 @@ def test_depth_limit() -> None:
     assert following.uuid == "next"
 
 
+def test_depth_limit_counts_references() -> None:
+    source = ("<s3xml><resource name='t_thing'><reference field='parent_id'><resource name='t_thing' uuid='in'/></reference>"
+              "</resource></s3xml>")
+    for depth, error in ((4, None), (3, "nested deeper than 3 elements")):
+        (record,) = read(source, limits=Limits(max_depth=depth))
+        assert [each.error for _, each in record.inline or []] == [error]
+
+
 def test_record_and_byte_limits() -> None:
     many = "<s3xml>" + "<resource name='t_thing'><resource name='t_part'/></resource>" * 10 + "</s3xml>"
     assert len(read(many, limits=Limits(max_records=20))) == 10
