@@ -1,6 +1,7 @@
 """Answering a peer that pushes."""
 from __future__ import annotations
 
+import json
 import zlib
 from typing import BinaryIO, cast
 
@@ -15,6 +16,7 @@ from ..engine.pull_plain import windows
 from ..engine.repository import Repository, tasks
 from ..engine.site import Site
 from ..errors import (
+    BadRequest,
     DocumentTooLarge,
     DocumentTruncated,
     EmptyAnswer,
@@ -26,6 +28,10 @@ from ..errors import (
 from ..s3xml.reader import Document, Limits
 from ..s3xml.schema import Schema
 from .request import Request, Response, message
+
+#: keys of a real Eden's answer and the fates they list; Eden counts among the updated what was so already
+RESULTS = (("created", ("created",)), ("updated", ("updated", "unchanged")), ("deleted", ("deleted", "merged")),
+           ("skipped", ("kept",)))
 
 
 def answer(site: Site, request: Request, repository: Repository | None) -> Response:
@@ -62,13 +68,13 @@ def _receive(site: Site, request: Request, repository: Repository, resource: str
     body = expanded(request, site.settings.max_page)
     try:
         document = Document(body, schema, Limits.of(site.settings), domain=site.host.domain)
-    except EmptyAnswer:
-        document = None
+    except EmptyAnswer as error:
+        raise BadRequest("XML Parse error: Document is empty") from error
     counts = Counts()
     outcomes: list[Outcome] = []
     applier = Applier(site, repository.id, repository.uuid, allowed, task_id)
     own = bool(request.get("s3sync"))
-    records = flatten(site, document) if document is not None else iter(())
+    records = flatten(site, document)
     agreement = Agreement(site, repository.id, repository.uuid)
     for group in chunks(records, site.settings.batch_size) if own else windows(records, site.settings.batch_size):
         name = group[0].table
@@ -84,6 +90,8 @@ def _receive(site: Site, request: Request, repository: Repository, resource: str
             quarantine.release(site, repository.id, "pull", name, [o.uuid for o in found if o.result != "rejected"])
             counts.records += known
             counts.unchanged += known
+            fresh = {id(r) for r in news}
+            outcomes += [Outcome(name, str(r.uuid), "unchanged") for r in group if id(r) not in fresh]
         counts.add(found)
         outcomes += found
         site.db.commit()
@@ -103,10 +111,40 @@ def _said(site: Site, repository: Repository, resource: str, counts: Counts, out
     site.db.execute('UPDATE "sync_repository" SET "last_connected" = ? WHERE "id" = ?',
                     [site.now().isoformat(" ")[:19], repository.id])
     site.db.commit()
-    more: dict[str, object] = {"sender": site.host.site_uuid, "records": counts.records}
     if own:
-        more["outcomes"] = [o.to_json() for o in outcomes]
-    return Response(body=message("success", 200, text, **more))
+        return Response(body=message("success", 200, text, sender=site.host.site_uuid, records=counts.records,
+                                     outcomes=[o.to_json() for o in outcomes]))
+    return Response(body=_as_eden(site, resource, outcomes, text if failed else ""))
+
+
+def _as_eden(site: Site, resource: str, outcomes: list[Outcome], text: str) -> bytes:
+    """What a real Eden answers (S3XML §10.8): local ids of the resource's own records, errors in a tree."""
+    said: dict[str, object] = {"status": "success", "statuscode": "200"}
+    if text:
+        said["message"] = text
+    mine = [o for o in outcomes if o.table == resource]
+    said["records"] = sum(o.result != "rejected" for o in mine)
+    ids = site.references.ids(resource, [o.uuid for o in mine])
+    for key, results in RESULTS:
+        found = [ids[o.uuid] for o in mine if o.result in results and o.uuid in ids]
+        if found:
+            said[key] = found
+    tree: dict[str, list[dict[str, object]]] = {}
+    for outcome in outcomes:
+        if outcome.result == "rejected":
+            tree.setdefault(f"$_{outcome.table}", []).append(_error(site, outcome))
+    if tree:
+        said["tree"] = tree
+    return json.dumps(said).encode("ascii")
+
+
+def _error(site: Site, outcome: Outcome) -> dict[str, object]:
+    """A rejected record as it stands in Eden's error tree."""
+    found: dict[str, object] = {"@uuid": outcome.sent_as or outcome.uuid, "@error": outcome.reason}
+    field = outcome.reason.partition(":")[0]
+    if site.host.carries(outcome.table) and field in site.table(outcome.table).schema.by_name:
+        found.update({field: {"@error": outcome.reason}, "@error": "Validation error"})
+    return found
 
 
 def expanded(request: Request, limit: int) -> BinaryIO:
