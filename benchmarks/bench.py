@@ -70,6 +70,7 @@ class Bench:
     def build(self) -> None:
         """The sites, and the floor's server."""
         self.pair.build()
+        self.pair.start()
         documents = self.folder / "documents"
         documents.mkdir(parents=True, exist_ok=True)
         self._floor = FloorServer(documents)
@@ -87,7 +88,6 @@ class Bench:
     def prepare(self, subject: Subject, records: int) -> None:
         """Filled databases of both sites, and the document the floor works with."""
         for site in self.pair.sites:
-            site.stop()
             site.storage.restore("empty")
             site.storage.fill(subject, records)
             site.storage.save(_label(subject, records))
@@ -95,7 +95,6 @@ class Bench:
         pages.start()
         self.pair.prepare("empty", _label(subject, records))
         self.pair.export(subject, records, pages)
-        self.pair.server.stop()
         pages.finish(SOME)
 
     def drop(self, subject: Subject, records: int) -> None:
@@ -168,7 +167,6 @@ class Bench:
         profile = self.profile / f"{self.kind}-{subject.name}-{records}-push.prof" if self.profile else None
         found = pair.synchronize(subject, PUSH, records, 1, profile)
         pair.compare(subject)
-        pair.server.stop()
         return {"push": found}
 
 

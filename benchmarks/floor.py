@@ -133,10 +133,10 @@ def write(path: Path) -> tuple[int, float]:
         with etree.xmlfile(io.BytesIO(), encoding="utf-8") as target, target.element("s3xml"):
             for attributes, children in batch:
                 with target.element("resource", attributes):
-                    for tag, given, text in children:
-                        child = etree.Element(tag, given)
-                        child.text = text
-                        target.write(child)
+                    for tag, given, text in children:       # faster than building elements and writing those
+                        with target.element(tag, given):
+                            if text:
+                                target.write(text)
         return time.perf_counter() - began
 
     with gzip.open(path) as source:

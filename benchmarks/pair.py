@@ -29,6 +29,7 @@ PULL, PUSH = 1, 2                     # sync_task.mode
 ACCOUNT = "bench@example.com"
 ROOT = re.compile(rb"<s3xml([^>]*)>")
 ATTRIBUTE = re.compile(r'(\w+)="([^"]*)"')
+WARM = 150                            # requests until web2py's ten threads do not grow any more
 TICKS = os.sysconf("SC_CLK_TCK")
 
 
@@ -113,12 +114,20 @@ class Pair:
         for site in self.sites:
             site.storage.save("empty")
 
+    def start(self) -> None:
+        """Start the server, and let it answer until it has the size of one that has been up for a while."""
+        self.server.start()
+        place = urlsplit(self.server.url)
+        for _ in range(WARM):                # each over a connection of its own, which another thread takes
+            connection = http.client.HTTPConnection(place.hostname or "", place.port)
+            connection.request("GET", f"{place.path}/default/index")
+            connection.getresponse().read()
+            connection.close()
+
     def prepare(self, client: str, server: str) -> None:
-        """Both databases as they were saved under these labels, the server running."""
-        self.server.stop()
+        """Both databases as they were saved under these labels. The server keeps no connection that would mind."""
         self.client.storage.restore(client)
         self.server.storage.restore(server)
-        self.server.start()
 
     def stop(self) -> None:
         for site in self.sites:
