@@ -80,4 +80,4 @@ $(COMPATIBILITY)/.done: $(SETUP)
 	@scripts/make-venv $(COMPATIBILITY) "$$(scripts/find-python newest)" web2py-source
 	@touch $@
 
-.PHONY: help demo demo-once test test-gluon-scheduler bench bench-docs lint clean
+.PHONY: help demo demo-once test torture test-gluon-scheduler bench bench-docs lint clean

@@ -48,6 +48,10 @@ class Outcome:
                    str(found.get("code", ""))[:32], bool(found.get("conflict")), str(found.get("winner", ""))[:8], missing)
 
 
+#: rejected records of a run that are remembered in case they get through before it ends
+REMEMBERED = 10_000
+
+
 @dataclass
 class Counts:
     """Numbers of records by fate, as in sync_run_task."""
@@ -63,16 +67,32 @@ class Counts:
     waiting: int = 0
     conflicts: int = 0
     errors: list[str] = field(default_factory=list)     #: the first few reasons, for the log
+    again: dict[tuple[str, str], tuple[str, bool]] = field(default_factory=dict)    #: rejected ones that may yet get through
 
     def add(self, outcomes: Iterable[Outcome]) -> None:
         """Count these."""
         for outcome in outcomes:
+            key = (outcome.table, outcome.uuid)
+            if key in self.again:                # it was rejected before in this run: this is its fate
+                self._forget(key)
             self.records += 1
             setattr(self, outcome.result, getattr(self, outcome.result) + 1)
             self.waiting += bool(outcome.missing)
             self.conflicts += outcome.conflict
-            if outcome.result == "rejected" and len(self.errors) < 5:
-                self.errors.append(f"{outcome.table} {outcome.uuid}: {outcome.reason}")
+            if outcome.result == "rejected":
+                text = f"{outcome.table} {outcome.uuid}: {outcome.reason}"
+                if len(self.again) < REMEMBERED:
+                    self.again[key] = (text, bool(outcome.missing))
+                if len(self.errors) < 5:
+                    self.errors.append(text)
+
+    def _forget(self, key: tuple[str, str]) -> None:
+        text, waited = self.again.pop(key)
+        self.records -= 1
+        self.rejected -= 1
+        self.waiting -= waited
+        if text in self.errors:
+            self.errors.remove(text)
 
     @property
     def changed(self) -> int:

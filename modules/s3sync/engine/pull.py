@@ -111,9 +111,10 @@ class Puller:
     def _dependencies(self) -> None:
         """Ask for records that others refer to and that no task has brought, until there are none or the peer has none."""
         with ThreadPoolExecutor(1) as pool:
-            self._fetch_all(pool)
+            self.fetch_missing(pool)
 
-    def _fetch_all(self, pool: ThreadPoolExecutor) -> None:
+    def fetch_missing(self, pool: ThreadPoolExecutor) -> None:
+        """Ask the peer for what records from it still wait for."""
         site, after = self.site, 0
         waiting.found(site)
         while True:

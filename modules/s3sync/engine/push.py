@@ -14,7 +14,7 @@ from .export import Exporter, Page
 from .outcome import Outcome
 from .peer import Peer, Receipt, Task
 from .progress import Step
-from .pull import wait
+from .pull import Puller, wait
 from .scope import scope, scope_digest
 from .site import Site
 
@@ -87,6 +87,8 @@ class Pusher:
                 self._table(pool, name, since[name], condition, begun[name][0])
             self._again(pool)
             self._dependencies(pool)
+            if not self.task.pulls:              # what was pushed to us may lack something that nobody will push again
+                Puller(site, self.peer, self.repository_id, self.repository_uuid, self.task, self.step).fetch_missing(pool)
         self.step.counts.waiting = len(self._waiting)
 
     def _table(self, pool: ThreadPoolExecutor, name: str, since: int, condition: str, done: bool) -> None:

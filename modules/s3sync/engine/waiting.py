@@ -59,6 +59,15 @@ _GONE = ('NOT EXISTS (SELECT 1 FROM "sync_version" WHERE "sync_version"."tablena
          f""""sync_version"."record_uuid" = "sync_waiting"."target_uuid" AND "sync_version"."digest" LIKE '{DELETED}%')""")
 
 
+def of(site: Site, table: str, uuids: Iterable[str]) -> list[tuple[str, tuple[str, str]]]:
+    """(record uuid, (table, uuid) of a target) for what these records still wait for."""
+    if site.db.value('SELECT 1 FROM "sync_waiting" WHERE "tablename" = ? LIMIT 1', [table]) is None:
+        return []
+    return [(row[0], (row[1], row[2])) for row in site.db.rows_in(
+        'SELECT "record_uuid", "target_table", "target_uuid" FROM "sync_waiting" WHERE "tablename" = ? '
+        f'AND {_GONE} AND "record_uuid" IN ({{}})', uuids, [table])]
+
+
 def found(site: Site) -> int:
     """Put in targets that came in by another way than through us (somebody created or restored them)."""
     number = 0

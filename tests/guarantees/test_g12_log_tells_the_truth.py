@@ -1,0 +1,93 @@
+"""G12: no success where something failed or waits; every record's fate can be found."""
+from __future__ import annotations
+
+import pytest
+from faults import Wire
+from practice import Field, sql
+
+
+def messages(field: Field) -> list[tuple[str, str]]:
+    """Result and message of the entries of the last run, oldest first, the server's not included."""
+    return [(entry.result, entry.message) for entry in reversed(field.a.log()) if "outgoing" in entry.mode or "none" in entry.mode]
+
+
+def test_nothing_to_do_says_so(field: Field) -> None:
+    field.link(field.a, field.b, "gis_location")
+    assert field.run() == "success"
+    assert messages(field) == [("success", "No data to import (already up-to-date)"), ("success", "No data to send (already up-to-date)")]
+
+
+@pytest.mark.parametrize("mode", [1, 2])
+def test_a_rejected_record_makes_a_warning_with_its_reason(field: Field, mode: int) -> None:
+    field.link(field.a, field.b, "org_organisation", mode=mode)
+    source = field.b if mode == 1 else field.a
+    uuid = source.insert("org_organisation", name="bad")
+    sql(source, "UPDATE org_organisation SET acronym = 'longer than eight' WHERE uuid = ?", uuid)
+    source.insert("org_organisation", name="good")
+    assert field.run() == "warning" and field.a.run().status == "warning"
+    (result, message), = messages(field)
+    assert result == "warning" and uuid in message and "longer than 8" in message and "2 records" in message
+    step = next(iter(field.a.steps().values()))
+    assert (step.status, step.records, step.created, step.rejected) == ("warning", 2, 1, 1)
+
+
+@pytest.mark.parametrize("kind", ["cut", "lost", "unreachable"])
+def test_a_run_that_broke_off_is_an_error_and_says_what_was_done_before(field: Field, kind: str) -> None:
+    object.__setattr__(field.a.settings, "batch_size", 2)
+    field.link(field.a, field.b, "gis_location", mode=1)
+    for number in range(6):
+        field.b.insert("gis_location", name=f"{number}")
+    assert field.run(wire=Wire(kind, 3, .5)) in ("error", "fatal")
+    assert field.a.run().status == "error" and field.a.run().message
+    assert "records were done before" in messages(field)[-1][1]
+
+
+def test_a_failed_task_does_not_fail_the_others(field: Field) -> None:
+    field.link(field.a, field.b, "gis_location", "org_organisation")
+    number = field.links["a", "b"]
+    task = field.a.db(field.a.db.sync_task.repository_id == number).select(orderby=field.a.db.sync_task.id).first()
+    field.a.db.sync_resource_filter.insert(task_id=task.id, tablename="gis_location", filter_string="location.nothing=1")
+    field.a.db.commit()
+    uuid = field.a.insert("org_organisation", name="O")
+    other = field.b.insert("org_organisation", name="P")
+    assert field.run() in ("error", "fatal")
+    assert field.b.get("org_organisation", uuid) and field.a.get("org_organisation", other)
+    results = {(s.resource_name, s.direction): s.status for s in field.a.steps().values()}
+    assert results == {("gis_location", "pull"): "error", ("gis_location", "push"): "error",
+                       ("org_organisation", "pull"): "success", ("org_organisation", "push"): "success"}
+
+
+def test_a_killed_run_is_seen_as_interrupted(field: Field) -> None:
+    field.link(field.a, field.b)
+    field.a.trouble.plan("kill", 80)
+    assert field.run() == "killed"
+    field.clock.advance(1000)
+    field.run()
+    assert [row[0] for row in sql(field.a, "SELECT status FROM sync_run ORDER BY id")] == ["interrupted", "success"]
+
+
+def test_a_conflict_is_no_plain_success_at_either_site(field: Field) -> None:
+    field.link(field.a, field.b, "gis_location", mode=2)
+    uuid = field.a.insert("gis_location", name="one")
+    field.run()
+    field.a.update("gis_location", uuid, name="a")
+    field.b.update("gis_location", uuid, name="b")
+    assert field.run() == "warning"
+    assert field.b.log()[0].result == "warning"
+
+
+def test_the_peers_log_tells_of_what_it_rejected(field: Field) -> None:
+    field.link(field.a, field.b, "org_organisation", mode=2)
+    uuid = field.a.insert("org_organisation", name="bad")
+    sql(field.a, "UPDATE org_organisation SET acronym = 'longer than eight' WHERE uuid = ?", uuid)
+    field.run()
+    assert field.b.log()[0].result == "warning" and uuid in field.b.log()[0].message
+
+
+def test_old_entries_are_forgotten_and_young_ones_kept(field: Field) -> None:
+    field.link(field.a, field.b)
+    field.run()
+    field.later(field.a.settings.log_retention + 1)
+    field.run()
+    field.run()
+    assert sql(field.a, "SELECT COUNT(*) FROM sync_run") == [(2,)]

@@ -1,0 +1,127 @@
+"""G3: killed at any statement or commit, the next run goes on from there; nothing stays stuck."""
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from clocked_site import ClockedSite
+from faults import Wire
+from local_sites import same
+from practice import Field, moved, sql
+
+
+def fill(field: Field) -> None:
+    country = field.a.insert("gis_location", name="country")
+    for number in range(7):
+        field.a.insert("gis_location", name=f"{number}", parent=field.a.id_of("gis_location", country))
+        field.b.insert("org_organisation", name=f"{number}")
+    organisation = field.a.insert("org_organisation", name="O")
+    field.a.insert("org_office", name="F", organisation_id=field.a.id_of("org_organisation", organisation))
+
+
+def test_killed_at_every_statement_in_turn(field: Field) -> None:
+    """A new kill each run, a few statements further on each time, until a run comes through."""
+    for site in (field.a, field.b):
+        object.__setattr__(site.settings, "batch_size", 3)
+    field.link(field.a, field.b)
+    fill(field)
+    at, kills = 1, 0
+    while True:
+        field.a.trouble.plan("kill", at)
+        result = field.run()
+        field.a.trouble.kind = ""
+        if result != "killed":
+            break
+        kills += 1
+        at += 7
+        field.clock.advance(1000)
+    assert kills > 20 and result == "success"
+    assert list(same(field.a, field.b)) == []
+    field.run()
+    assert moved(field.a) == {}
+
+
+@pytest.mark.parametrize("at", range(5, 90, 12))
+def test_the_peers_process_killed_at_any_statement(field: Field, at: int) -> None:
+    field.link(field.a, field.b)
+    fill(field)
+    field.b.trouble.plan("kill", at)
+    assert field.run() in ("error", "success")
+    field.b.restart()
+    assert field.run() == "success"
+    assert list(same(field.a, field.b)) == []
+
+
+@pytest.mark.parametrize("kind", ["cut", "lost", "unreachable", "cut request"])
+@pytest.mark.parametrize("at", [1, 2, 3, 4])
+def test_the_line_cut_at_any_exchange(field: Field, kind: str, at: int) -> None:
+    field.link(field.a, field.b)
+    fill(field)
+    wire = Wire(kind, at, .7)
+    result = field.run(wire=wire)
+    assert result in ("error", "fatal") or not wire.happened
+    assert field.run() == "success"
+    assert list(same(field.a, field.b)) == []
+
+
+def test_work_done_in_committed_batches_is_not_done_again(field: Field) -> None:
+    object.__setattr__(field.a.settings, "batch_size", 10)
+    field.link(field.a, field.b, "gis_location", mode=1)
+    for number in range(45):
+        field.b.insert("gis_location", name=f"{number}")
+    field.run(wire=Wire("cut", 3, .5))
+    done = field.a.steps()["gis_location", "pull"].records
+    assert 0 < done < 45
+    field.run()
+    assert field.a.steps()["gis_location", "pull"].records == 45 - done
+
+
+def lease(site: ClockedSite) -> Any:
+    return site.db(site.db.sync_lease.id > 0).select().first()
+
+
+def test_a_dead_workers_lease_ends_by_itself(field: Field) -> None:
+    field.link(field.a, field.b)
+    field.a.trouble.plan("kill", 60)
+    assert field.run() == "killed"
+    assert lease(field.a).owner
+    field.clock.advance(-50)
+    assert field.run() == "error" and "already active" in field.a.log()[0].message
+    field.clock.advance(field.a.settings.lease_time)
+    assert field.run() == "success"
+    assert lease(field.a).owner is None
+    states = sql(field.a, "SELECT status FROM sync_run ORDER BY id")
+    assert states == [("interrupted",), ("success",)]
+
+
+def test_a_lease_taken_over_stops_the_slow_owner(field: Field) -> None:
+    """It commits nothing any more: the batch in hand goes with its transaction."""
+    field.link(field.a, field.b, "gis_location", mode=1)
+    field.b.insert("gis_location", name="one")
+
+    class Thief(Wire):
+        def answer(self, body: bytes) -> bytes:
+            import sqlite3
+            other = sqlite3.connect(field.a.db._adapter.dbpath)
+            other.execute("UPDATE sync_lease SET owner = 'elsewhere:1/x', expires_on = '2099-01-01 00:00:00'")
+            other.commit()
+            other.close()
+            return body
+
+    assert field.run(wire=Thief()) == "error"
+    assert "taken this run over" in "".join(entry.message for entry in field.a.log())
+    assert sql(field.a, "SELECT COUNT(*) FROM gis_location") == [(0,)]
+    assert lease(field.a).owner == "elsewhere:1/x"
+
+
+def test_dependencies_are_sent_after_a_kill_before_they_were(field: Field) -> None:
+    """The peer has said what it lacks; whoever pushed died before sending it."""
+    field.link(field.a, field.b, "org_organisation", mode=2)
+    location = field.a.insert("gis_location", name="in no task")
+    organisation = field.a.insert("org_organisation", name="O")
+    office = field.a.insert("org_office", name="F", organisation_id=field.a.id_of("org_organisation", organisation),
+                            location_id=field.a.id_of("gis_location", location))
+    assert field.run(wire=Wire("unreachable", 3)) == "error"
+    assert field.b.get("org_office", office).location_id is None
+    assert field.run() == "success"
+    assert field.b.get("org_office", office).location_id == field.b.id_of("gis_location", location)

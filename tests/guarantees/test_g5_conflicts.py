@@ -1,0 +1,101 @@
+"""G5: what was changed on both sides is a conflict: settled by policy, both versions kept, the same at every site."""
+from __future__ import annotations
+
+import json
+
+import pytest
+from local_sites import same
+from practice import Field, conflicts, moved, set_clock
+
+
+def agreed(field: Field, conflict: str = "NEWER") -> str:
+    """A record that both sites have."""
+    field.link(field.a, field.b, conflict_policy=conflict)
+    uuid = field.a.insert("org_organisation", name="one")
+    field.run()
+    return uuid
+
+
+@pytest.mark.parametrize("policy, winner", [("NEWER", "theirs"), ("OTHER", "theirs"), ("THIS", "mine"), ("MASTER", "mine")])
+def test_the_policy_settles_and_both_versions_are_kept(field: Field, policy: str, winner: str) -> None:
+    uuid = agreed(field, policy)
+    field.a.update("org_organisation", uuid, name="mine", year=1)
+    field.clock.advance(5)
+    field.b.update("org_organisation", uuid, name="theirs")
+    assert field.run() == "warning"
+    assert field.a.get("org_organisation", uuid).name == field.b.get("org_organisation", uuid).name == winner
+    entry, = conflicts(field.a)
+    assert (json.loads(entry.mine)["name"], json.loads(entry.theirs)["name"], entry.winner) == ("mine", "theirs", winner)
+    assert json.loads(entry.mine)["year"] == 1
+    field.run()
+    assert moved(field.a) == {} and list(same(field.a, field.b)) == [] and len(conflicts(field.a)) == 1
+
+
+@pytest.mark.parametrize("deleting", ["a", "b"])
+@pytest.mark.parametrize("for_good", [False, True])
+def test_an_edit_against_a_deletion_is_a_conflict(field: Field, deleting: str, for_good: bool) -> None:
+    uuid = agreed(field)
+    here, there = (field.a, field.b) if deleting == "a" else (field.b, field.a)
+    there.update("org_organisation", uuid, name="edited")
+    if for_good:
+        here.db(here.db.org_organisation.uuid == uuid).delete()
+        here.db.commit()
+        field.later()
+    else:
+        field.clock.advance(5)
+        here.delete("org_organisation", uuid)
+    field.run()
+    field.run()
+    kept = [entry for site in (field.a, field.b) for entry in conflicts(site)]
+    assert kept and any("edited" in f"{entry.mine} {entry.theirs}" for entry in kept)
+    assert any("null" in (entry.mine, entry.theirs) for entry in kept)
+    assert list(same(field.a, field.b)) == []
+
+
+def test_the_first_contact_is_a_conflict_where_records_differ(field: Field) -> None:
+    """Both sites got the record from elsewhere and have edited it."""
+    field.link(field.a, field.b)
+    field.a.insert("org_organisation", uuid="urn:uuid:shared", name="here")
+    field.clock.advance(5)
+    field.b.insert("org_organisation", uuid="urn:uuid:shared", name="there")
+    field.a.insert("org_organisation", uuid="urn:uuid:equal", name="equal")
+    field.b.insert("org_organisation", uuid="urn:uuid:equal", name="equal")
+    assert field.run() == "warning"
+    assert [entry.record_uuid for entry in conflicts(field.a)] == ["urn:uuid:shared"]
+    assert list(same(field.a, field.b)) == []
+
+
+def test_a_wrong_clock_makes_no_conflict_of_an_edit_that_has_seen_the_other(field: Field) -> None:
+    uuid = agreed(field)
+    set_clock(field.a, -86400)
+    for number in range(4):
+        site = (field.a, field.b)[number % 2]
+        site.update("org_organisation", uuid, name=f"{number}")
+        assert field.run() == "success"
+    assert field.a.get("org_organisation", uuid).name == field.b.get("org_organisation", uuid).name == "3"
+    assert conflicts(field.a) == conflicts(field.b) == []
+
+
+def test_what_a_deletion_takes_along_unseen_is_kept(field: Field) -> None:
+    """The office was opened here while its organisation was deleted there."""
+    organisation = agreed(field)
+    office = field.a.insert("org_office", name="opened here", organisation_id=field.a.id_of("org_organisation", organisation))
+    field.b.delete("org_organisation", organisation)
+    field.run()
+    assert field.a.get("org_office", office).deleted
+    assert any("opened here" in entry.mine for entry in conflicts(field.a))
+
+
+def test_a_conflict_with_a_plain_eden_keeps_both(field: Field) -> None:
+    eden = field.site("eden")
+    field.link(field.a, eden)
+    uuid = field.a.insert("org_organisation", name="one")
+    field.run(field.a, eden, plain=True)
+    field.run(field.a, eden, plain=True)
+    field.a.update("org_organisation", uuid, name="mine")
+    field.clock.advance(5)
+    eden.update("org_organisation", uuid, name="theirs")
+    field.run(field.a, eden, plain=True)
+    entry, = conflicts(field.a)
+    assert "mine" in entry.mine and "theirs" in entry.theirs
+    assert field.a.get("org_organisation", uuid).name == eden.get("org_organisation", uuid).name == "theirs"

@@ -1,0 +1,96 @@
+"""G8: when changes stop, all sites hold the same; what came from a peer is not sent back to it."""
+from __future__ import annotations
+
+import pytest
+from local_sites import same
+from practice import Field, moved, set_clock
+
+
+@pytest.mark.parametrize("shape", ["hub", "ring", "mesh"])
+def test_four_sites_that_all_edit_the_same_record(field: Field, shape: str) -> None:
+    sites = [field.a, field.b, field.site("c", skew=3600), field.site("d", skew=-3600)]
+    pairs = {"hub": [(s, sites[0]) for s in sites[1:]], "ring": [(s, sites[i - 1]) for i, s in enumerate(sites)],
+             "mesh": [(a, b) for i, a in enumerate(sites) for b in sites[:i]]}[shape]
+    for me, other in pairs:
+        field.link(me, other)
+    uuid = field.a.insert("gis_location", name="shared")
+    for _ in range(4):
+        for me, other in pairs:
+            field.run(me, other)
+    for number, site in enumerate(sites):
+        site.update("gis_location", uuid, name=f"by {site.name}")
+        site.insert("org_organisation", name=f"{number}")
+    for _ in range(4):
+        for me, other in pairs:
+            field.run(me, other)
+    assert list(same(*sites)) == []
+    for me, other in pairs:
+        assert field.run(me, other) == "success" and moved(me) == {}
+
+
+def test_what_came_from_a_peer_is_not_sent_back(field: Field) -> None:
+    field.link(field.a, field.b)
+    for number in range(5):
+        field.a.insert("gis_location", name=f"a{number}")
+        field.b.insert("gis_location", name=f"b{number}")
+    field.run()
+    assert {name: (step.records, step.created) for name, step in field.a.steps().items() if step.records} == {
+        ("gis_location", "pull"): (5, 5), ("gis_location", "push"): (5, 5)}
+    field.run()
+    assert all(step.records == 0 for step in field.a.steps().values())
+
+
+def test_a_deletion_is_not_sent_back_and_keeps_its_time(field: Field) -> None:
+    field.link(field.a, field.b)
+    uuid = field.a.insert("gis_location", name="one")
+    field.run()
+    field.a.delete("gis_location", uuid)
+    stamp = field.a.get("gis_location", uuid).modified_on
+    field.clock.advance(3600)
+    field.run()
+    assert field.b.get("gis_location", uuid).modified_on == stamp
+    field.run()
+    assert all(step.records == 0 for step in field.a.steps().values())
+
+
+def test_two_sites_that_share_a_plain_eden_do_not_take_each_others_writes_for_edits(field: Field) -> None:
+    eden = field.site("eden")
+    field.link(field.a, field.b)
+    field.link(field.a, eden)
+    field.link(field.b, eden)
+    uuid = eden.insert("gis_location", name="one")
+
+    def turn() -> None:
+        field.run(field.a, eden, plain=True)
+        field.run(field.b, eden, plain=True)
+        field.run()
+
+    turn()
+    set_clock(field.a, 7200)
+    field.a.update("gis_location", uuid, name="two")
+    field.clock.advance(5)
+    eden.update("gis_location", uuid, name="three")
+    for _ in range(12):
+        field.later()
+        turn()
+    assert list(same(field.a, field.b, eden)) == []
+    names = set()
+    for _ in range(3):
+        field.later()
+        turn()
+        names |= {site.get("gis_location", uuid).name for site in (field.a, field.b, eden)}
+    assert len(names) == 1
+
+
+def test_a_value_that_a_plain_eden_cannot_be_told_to_clear_is_not_sent_for_ever(field: Field) -> None:
+    eden = field.site("eden")
+    field.link(field.a, eden)
+    uuid = field.a.insert("gis_location", name="one", population=5)
+    for _ in range(2):
+        field.run(field.a, eden, plain=True)
+    field.a.update("gis_location", uuid, population=None, name="two")
+    for _ in range(3):
+        field.later()
+        field.run(field.a, eden, plain=True)
+    assert eden.get("gis_location", uuid).name == "two" and field.a.get("gis_location", uuid).population is None
+    assert moved(field.a) == {}
