@@ -81,3 +81,21 @@ def test_a_record_that_a_plain_eden_pushed_is_kept_here(field: Field) -> None:
     ActiveEden(eden).push(field.a, ["org_organisation"])
     entry, = quarantined(field.a)
     assert entry.record_uuid == bad and "longer than eight" in entry.xml
+
+
+def test_an_edit_of_a_plain_eden_that_is_refused_here_is_not_overwritten_there(field: Field) -> None:
+    eden = field.site("eden")
+    field.link(field.a, eden, "org_organisation")
+    uuid = field.a.insert("org_organisation", name="one")
+    for _ in range(2):
+        field.run(field.a, eden, plain=True)
+    eden.update("org_organisation", uuid, name="two", acronym="short")
+    sql(eden, BAD, uuid)
+    for _ in range(2):
+        assert field.run(field.a, eden, plain=True) == "warning"
+        assert eden.get("org_organisation", uuid).name == "two"
+    entry, = quarantined(field.a)
+    assert "two" in entry.xml
+    eden.update("org_organisation", uuid, acronym="good")
+    assert field.run(field.a, eden, plain=True) == "success"
+    assert field.a.get("org_organisation", uuid).name == "two" and quarantined(field.a) == []

@@ -261,8 +261,8 @@ class Applier:
         for uuid, _, target, target_uuid in missing:
             waits.setdefault(uuid, []).append((target, target_uuid))
         idle = [i.uuid for i in items if i.decision.action is Action.NOTHING]
-        for uuid, target in waiting.of(site, table.name, idle):
-            waits.setdefault(uuid, []).append(target)
+        for uuid, still in waiting.of(site, table.name, idle):
+            waits.setdefault(uuid, []).append(still)
         for item in items:
             decision, uuid = item.decision, item.uuid
             if uuid in failed:

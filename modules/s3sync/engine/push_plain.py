@@ -66,7 +66,8 @@ class PlainPusher:
         self._read(name, uuids)
         known = self.agreement.known(name, uuids)
         versions = site.index.versions(name, uuids)
-        left = [u for u in uuids if u in versions and (u not in known or known[u].local != versions[u].digest)]
+        bad = quarantine.holds(site, self.repository_id, "pull", name, uuids)       # edits there that we could not take
+        left = [u for u in uuids if u in versions and u not in bad and (u not in known or known[u].local != versions[u].digest)]
         records = [r for r in self.exporter.chosen(name, left)
                    if not (r.deleted and str(r.uuid) not in known)]         # it never had what is deleted here
         outcomes: list[Outcome] = []
@@ -101,7 +102,13 @@ class PlainPusher:
                     if record.uuid and record.modified_on:
                         self._stamps[name, record.uuid] = record.modified_on
                 news, _ = self.agreement.news(name, group)
-                self.agreement.settle(name, news, self.applier.apply(name, news))
+                found = self.applier.apply(name, news)
+                self.agreement.settle(name, news, found)
+                by_uuid = {r.uuid: r for r in news}
+                quarantine.keep(self.site, self.repository_id, self.task.id, "pull",
+                                [(by_uuid.get(o.uuid), o) for o in found if o.result == "rejected"])
+                quarantine.release(self.site, self.repository_id, "pull", name,
+                                   [o.uuid for o in found if o.result != "rejected"])
                 self.site.db.commit()
         finally:
             batch.close()

@@ -59,6 +59,13 @@ def release(site: Site, repository_id: int, direction: str, table: str, uuids: I
                            'AND "record_uuid" IN ({})', uuids, [repository_id, direction, table])
 
 
+def holds(site: Site, repository_id: int, direction: str, table: str, uuids: Iterable[str]) -> set[str]:
+    """Which of these records stand open in quarantine."""
+    return {row[0] for row in site.db.rows_in(
+        'SELECT "record_uuid" FROM "sync_quarantine" WHERE "repository_id" = ? AND "direction" = ? AND "tablename" = ? '
+        """AND "status" = 'open' AND "record_uuid" IN ({})""", uuids, [repository_id, direction, table])}
+
+
 def due(site: Site, repository_id: int, task_id: int, direction: str, limit: int = 500) -> list[tuple[str, str, str | None]]:
     """(table, uuid, xml) of records whose next attempt is due."""
     return [(row[0], row[1], row[2]) for row in site.db.rows(
