@@ -70,7 +70,6 @@ class Bench:
     def build(self) -> None:
         """The sites, and the floor's server."""
         self.pair.build()
-        self.pair.start()
         documents = self.folder / "documents"
         documents.mkdir(parents=True, exist_ok=True)
         self._floor = FloorServer(documents)
@@ -86,7 +85,8 @@ class Bench:
         return Pages(self.folder / "documents" / f"{subject.name}-{records}")
 
     def prepare(self, subject: Subject, records: int) -> None:
-        """Filled databases of both sites, and the document the floor works with."""
+        """Filled databases of both sites, a server that has just warmed up, and the document the floor works with."""
+        self.pair.server.stop()
         for site in self.pair.sites:
             site.storage.restore("empty")
             site.storage.fill(subject, records)
@@ -94,6 +94,7 @@ class Bench:
         pages = self._pages(subject, records)
         pages.start()
         self.pair.prepare("empty", _label(subject, records))
+        self.pair.start()
         self.pair.export(subject, records, pages)
         pages.finish(SOME)
 

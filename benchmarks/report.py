@@ -75,10 +75,10 @@ program that does the same; for changes it updates rows by uuid. The floor knows
 permissions, progress or errors. *xmlfile* is lxml writing the same elements from values in memory.
 
 Floor and s3sync take turns; figures are medians, the spread is the least and the most, ratios are to the floor of the same
-repeat. MB are peak memory of a whole process; the client's needs about 65 MB before it does anything, a server that has been up
-for a while about 130 MB, whatever it was asked. CPU s
-are of client + server process, without PostgreSQL's own. A first export also makes the index of the table's records; *export*
-is what a second peer's full pull costs the server. `unchanged` is a run that finds nothing to do.
+repeat. MB are peak memory of a whole process; the client's needs about 65 MB before it does anything, a server whose ten
+threads have answered some requests about 130 MB, whatever it was asked. CPU s are of client + server process, without
+PostgreSQL's own. A first export also makes the index of the table's records; *export* is what a second peer's full pull costs
+the server. *unchanged* is a run that finds nothing to do.
 
 """
 
@@ -89,7 +89,8 @@ def page(summaries: list[Summary], about: dict[str, Any]) -> str:
     parts += [f"| {name} | {value} |\n" for name, value in about.items()]
     parts.append("\n## Bars\n\n| | where | found | |\n|---|---|---|---|\n")
     parts += [_verdict(verdict) for verdict in judge(summaries)]
-    parts.append("\n## Results\n\n![Cost curves](benchmarks.svg)\n")
+    repeats = sorted({s["repeats"] for s in summaries})
+    parts.append(f"\n## Results\n\nRepeats: {', '.join(map(str, repeats))}.\n\n![Cost curves](benchmarks.svg)\n")
     for database, table in dict.fromkeys((s["database"], s["table"]) for s in summaries):
         parts.append(f"\n### {table}, {database}\n\n| {' | '.join(COLUMNS)} |\n|---|{'--:|' * (len(COLUMNS) - 1)}\n")
         parts += [f"| {' | '.join(cells(s))} |\n" for s in summaries if (s["database"], s["table"]) == (database, table)]
