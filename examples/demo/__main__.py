@@ -165,7 +165,7 @@ def choose_ports(console: Console, wanted: Tuple[int, int]) -> Tuple[int, int]:
 
 
 def terminated(number: int, frame: Any) -> None:
-    """SIGTERM ends the demo as Ctrl-C does."""
+    """SIGTERM and SIGINT end the demo as Ctrl-C does."""
     raise KeyboardInterrupt
 
 
@@ -180,6 +180,7 @@ def main() -> int:
     options = parser.parse_args()
     console = Console(width=None if sys.stdout.isatty() else 110)
     signal.signal(signal.SIGTERM, terminated)
+    signal.signal(signal.SIGINT, terminated)        # also where a shell started us with SIGINT ignored
     for name in ("local", "remote"):            # left over from a demo that was killed
         Site(options.folder / name, 0).stop()
     demo = Demo(console, options.folder, choose_ports(console, tuple(options.ports)), options.cities)

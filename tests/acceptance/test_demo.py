@@ -35,6 +35,15 @@ def processes_in(folder: Path) -> list[int]:
     return found
 
 
+def wait_for_worker(folder: Path, process: subprocess.Popen[str]) -> None:
+    """Until two servers and the worker run."""
+    end = time.monotonic() + 120
+    while not (folder / "local" / "worker.pid").exists() and time.monotonic() < end:
+        assert process.poll() is None
+        time.sleep(0.2)
+    assert len(processes_in(folder)) >= 3
+
+
 def test_demo_once_synchronises_real_data_and_proves_it(tmp_path: Path) -> None:
     folder = tmp_path / "demo"
     with socket.socket() as taken:
@@ -64,10 +73,7 @@ def test_ctrl_c_in_the_middle_stops_every_process(tmp_path: Path) -> None:
     folder = tmp_path / "demo"
     process = start(folder, "--ports", str(free_port()), str(free_port()))
     try:
-        end = time.monotonic() + 120
-        while len(processes_in(folder)) < 3 and time.monotonic() < end:        # two servers and the worker
-            assert process.poll() is None
-            time.sleep(0.2)
+        wait_for_worker(folder, process)
         os.killpg(process.pid, signal.SIGINT)
         output, _ = process.communicate(timeout=30)
     finally:
@@ -79,9 +85,7 @@ def test_ctrl_c_in_the_middle_stops_every_process(tmp_path: Path) -> None:
 def test_what_a_killed_demo_left_running_is_stopped_by_the_next_one(tmp_path: Path) -> None:
     folder = tmp_path / "demo"
     process = start(folder, "--ports", str(free_port()), str(free_port()))
-    end = time.monotonic() + 120
-    while len(processes_in(folder)) < 3 and time.monotonic() < end:
-        time.sleep(0.2)
+    wait_for_worker(folder, process)
     process.kill()
     process.communicate()
     assert len(processes_in(folder)) >= 3

@@ -17,7 +17,7 @@ SOURCES = ("modules", "controllers", "models", "views", "static", "setup.py", "s
 
 @pytest.fixture(scope="module")
 def unpacked(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The wheel's content in an otherwise empty folder."""
+    """The wheel's content; beside it, in checkout/, what it was built from."""
     folder = tmp_path_factory.mktemp("wheel")
     sources = folder / "sources"
     sources.mkdir()
@@ -32,7 +32,7 @@ def unpacked(tmp_path_factory: pytest.TempPathFactory) -> Path:
     wheel, = folder.glob("s3sync-*.whl")
     with zipfile.ZipFile(wheel) as archive:
         archive.extractall(folder / "site")
-    shutil.rmtree(sources)
+    sources.rename(folder / "checkout")
     return folder / "site"
 
 
@@ -42,7 +42,7 @@ def command(unpacked: Path, *arguments: str) -> subprocess.CompletedProcess[str]
                           capture_output=True, text=True)
 
 
-def sources(folder: Path, names: tuple[str, ...]) -> dict[str, bytes]:
+def files(folder: Path, names: tuple[str, ...]) -> dict[str, bytes]:
     found = {}
     for name in names:
         place = folder / name
@@ -60,7 +60,7 @@ def test_the_wheel_installs_the_same_files_as_the_checkout(unpacked: Path, tmp_p
     done = command(unpacked, "install", str(appdir))
     assert done.returncode == 0, done.stderr
     parts = ("controllers/sync.py", "models/sync.py", "views/sync", "static/s3sync", "modules/s3sync")
-    assert sources(appdir, parts) == sources(REPOSITORY, parts)
+    assert files(appdir, parts) == files(unpacked.parent / "checkout", parts)
     assert command(unpacked, "version", str(appdir)).returncode == 0
     assert command(unpacked, "uninstall", str(appdir)).returncode == 0
     assert sorted(path.name for path in appdir.rglob("*")) == ["controllers", "models"]
