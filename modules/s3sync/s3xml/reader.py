@@ -316,7 +316,7 @@ class Document:
                     if name in table.uploads:
                         filename, url = child.get("filename"), child.get("url")
                         if filename or url:
-                            values[name] = Upload(filename or "", url or "")
+                            values[name] = Upload(filename or "", url or "", child.get("digest") or "")
                     continue
                 text = child.get("value")
                 if text is None:

@@ -9,7 +9,7 @@ class Upload(NamedTuple):
 
     filename: str
     url: str = ""
-    stored: str = ""      #: local stored name, when the record was read from a database
+    stored: str = ""      #: digest of its content; in a row just read from a database, the name it is stored under
 
 
 class Tuid(str):
@@ -45,6 +45,7 @@ class Record:
     position: int = 0                     #: its place among the records of the document's top level, from 1
     error: str | None = None              #: why it cannot be read; `values` is then incomplete
     sent_as: str | None = None            #: the uuid it came with, where this site knows it by another
+    lacks: dict[str, str] | None = None   #: upload field -> digest ("" if unknown) of files that could not be had
     anonymous: bool = False               #: it came without uuid; the one it has was derived from what it says
     xml: str | None = None                #: its source, kept when it or a record nested in it cannot be read
 

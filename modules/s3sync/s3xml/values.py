@@ -111,6 +111,8 @@ def decode_string(text: str) -> str | None:
 
 
 def decode_integer(text: str) -> int | None:
+    if len(text) < 19 and text.isdigit() and text.isascii():      # nearly all of them
+        return int(text)
     if _INTEGER(text) is None:
         value = _scalar(text)
         if value is None:
@@ -127,6 +129,14 @@ def decode_integer(text: str) -> int | None:
 
 
 def decode_double(text: str) -> float | None:
+    if text and not text.strip("0123456789.-"):      # nearly all of them
+        try:
+            number = float(text)
+        except ValueError:
+            pass      # said below
+        else:
+            if math.isfinite(number):
+                return number
     if _NUMBER(text) is None:
         value = _scalar(text)
         if value is None:

@@ -146,7 +146,7 @@ class Encoder:
         if field.type in TEXT_TYPES:
             return _string_plain(name, field.represented) if self.plain else _string_compact(name)
         if field.type == "upload":
-            return _upload(name, self.base_url)
+            return _upload(name, self.base_url, self.plain)
         if field.type == "reference":
             return _reference(name, field)
         if field.type == "list:reference":
@@ -245,10 +245,11 @@ def _json_plain(name: str) -> FieldEncoder:
     return value_or_text
 
 
-def _upload(name: str, base_url: str) -> FieldEncoder:
+def _upload(name: str, base_url: str, plain: bool) -> FieldEncoder:
     def upload(value: Upload, record: Record) -> str:
         url = value.url or f"{base_url}/default/download/{quote_url(value.stored)}"
-        return f'<data field="{name}" url="{attribute(url)}" filename="{attribute(value.filename)}"/>'
+        digest = f' digest="{attribute(value.stored)}"' if value.url and value.stored and not plain else ""
+        return f'<data field="{name}" url="{attribute(url)}" filename="{attribute(value.filename)}"{digest}/>'
     return upload
 
 
