@@ -42,10 +42,7 @@ class Item:
     decision: Decision
     theirs: str                      #: vector of the record that arrived
     values: dict[str, Any]           #: what it said, whatever is left of it to be written
-
-    @property
-    def uuid(self) -> str:
-        return str(self.record.uuid)
+    uuid: str
 
 
 class Applier:
@@ -67,6 +64,7 @@ class Applier:
         self.task_id = task_id
         self._checkers: dict[str, Checker] = {}
         self._matchers: dict[str, Matcher] = {}
+        self._permitted: dict[tuple[str, str], bool] = {}
 
     @cached_property
     def repository(self) -> Repository | None:
@@ -115,10 +113,20 @@ class Applier:
         versions = site.index.look(table, list(rows.values()))
         versions.update(site.index.absent(name, [u for u in batch if u not in rows]))
         items = []
+        hooks = site.host.hooks(name)
+        policies = self.policies.of_table(hooks.update_policy)
+        new: dict[bool, Decision] = {}           # about records nobody knows here: most of them, at first
         for uuid, record in batch.items():
-            item = self._decide(table, record, rows.get(uuid), versions.get(uuid))
+            row, version = rows.get(uuid), versions.get(uuid)
+            if row is None and version is None and not record.deleted:
+                master = record.mci == 1
+                if master not in new:
+                    new[master] = decide(Order.BEFORE, False, None, Theirs(mci=record.mci), policies)
+                item = Item(record, None, None, new[master], record.vector or "", record.values, uuid)
+            else:
+                item = self._decide(table, record, row, version, hooks, policies)
             method = CAN.get(item.decision.action)
-            if method and not site.host.can(method, name):
+            if method and not self._can(method, name):
                 outcomes.append(Outcome(name, uuid, "rejected", NotPermitted(f"{method} {name}").message, "not-permitted"))
             else:
                 items.append(item)
@@ -136,6 +144,12 @@ class Applier:
             else:
                 valid.append(item)
         return outcomes + self._write(table, valid)
+
+    def _can(self, method: str, name: str) -> bool:
+        """May the user do that? Asked once: the answer may cost the host several statements."""
+        if (method, name) not in self._permitted:
+            self._permitted[method, name] = self.site.host.can(method, name)
+        return self._permitted[method, name]
 
     def _match(self, table: TableMap, matcher: Matcher, absent: list[Record], batch: dict[str, Record],
                rows: dict[str, StoredRow]) -> list[Outcome]:
@@ -171,7 +185,8 @@ class Applier:
         alias.arrived(site, table, {**found, **aliases})
         return outcomes
 
-    def _decide(self, table: TableMap, record: Record, row: StoredRow | None, version: Version | None) -> Item:
+    def _decide(self, table: TableMap, record: Record, row: StoredRow | None, version: Version | None, hooks: Hooks,
+                policies: Policies) -> Item:
         theirs = record.vector or ""
         if version is None:
             order = Order.BEFORE
@@ -197,8 +212,6 @@ class Applier:
             rank = (rank[0], deletion_digest(record.replaced_by) if record.deleted else
                     digest({**mine_values(row), **record.values}))
         their = Theirs(record.deleted, bool(record.replaced_by), self._mci(record, row, version), rank)
-        hooks = self.site.host.hooks(table.name)
-        policies = self.policies.of_table(hooks.update_policy)
         changed: list[str] = []
         if policies.fields and row is not None:
             changed = [n for n, v in record.values.items() if n in row.values and row.values[n] != v]
@@ -214,7 +227,7 @@ class Applier:
         values = record.values
         if decision.kept:
             record.values = {n: v for n, v in values.items() if n not in decision.kept}
-        return Item(record, row, version, decision, theirs, values)
+        return Item(record, row, version, decision, theirs, values, str(record.uuid))
 
     def _mci(self, record: Record, row: StoredRow | None, version: Version | None) -> int:
         """How far from its master the record is. A plain Eden does not say so of deletions: it is the master's if ours is."""

@@ -30,6 +30,8 @@ class Resolver:
         self.blocked: dict[str, str] = {}
         self._found: dict[str, dict[str, int]] = {}
         self._creating = creating
+        #: fields that refer to records of the same table
+        self._own = [n for n, t in (*table.references.items(), *table.list_references.items()) if t == table.name]
         self._instances = instances or {}
         self._site = site
         for name, target in table.references.items():
@@ -59,12 +61,15 @@ class Resolver:
 
     def pending(self, values: Mapping[str, Any]) -> bool:
         """Does the record refer to one of this batch that has no id yet?"""
-        table, found = self.table, self._found
-        for name, target in table.references.items():
-            if target == table.name and values.get(name) in self._creating and values[name] not in found[target]:
-                return True
-        return any(u in self._creating and u not in found[target] for name, target in table.list_references.items()
-                   if target == table.name for u in values.get(name) or ())
+        if not self._own:
+            return False
+        found = self._found[self.table.name]
+        for name in self._own:
+            value = values.get(name)
+            for uuid in value if isinstance(value, list) else (value,):
+                if uuid in self._creating and uuid not in found:
+                    return True
+        return False
 
     def created(self, ids: Mapping[str, int]) -> None:
         """Records of this table now have ids."""

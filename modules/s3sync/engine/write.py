@@ -36,6 +36,7 @@ class Writer:
         self.modified: dict[str, str | None] = {}
         self.pairs = pairs
         self.one_by_one = table.has_callbacks or self.hooks.around_writes
+        self._plan: list[tuple[int, str, Any]] | None = None
         self._incomplete: set[str] = set()       # created before a record of this batch they refer to
         self.values = {str(record.uuid): self._values(record, row) for record, row in pairs}
         self.resolver = Resolver(site, table, self.values, {str(r.uuid) for r, row in pairs if row is None},
@@ -44,12 +45,17 @@ class Writer:
         self._people = site.host.person_ids(people) if people else {}
         roles = {r.owned_by_group for r, _ in pairs if r.owned_by_group}
         self._roles = site.host.role_ids(roles) if roles else {}
+        self._user = site.host.user_id           # who synchronises
+        self._now = site.now().isoformat(" ")[:19]
 
     def _values(self, record: Record, row: StoredRow | None) -> dict[str, Any]:
-        known = self.table.schema.by_name
         base = dict(self.table.defaults) if row is None else dict(row.values)
         if row is None:
             base.update({name: default() for name, default in self.table.computed.items() if name not in record.values})
+        if self.table.plain.issuperset(record.values):
+            base.update(record.values)
+            return base
+        known = self.table.schema.by_name
         for name, value in record.values.items():
             field = known.get(name)
             if field is not None and field.type != "upload":
@@ -167,20 +173,31 @@ class Writer:
         self.site.db.update(table.name, [*meta, *live, *names], rows)
 
     def _driver(self, values: dict[str, Any], names: list[str]) -> list[Any]:
-        table, resolver = self.table, self.resolver
-        row = []
-        for name in names:
-            value = values.get(name)
-            if value is not None:
-                if name in table.references or name in table.list_references:
-                    value = resolver.local(name, value)
-                value = table.driver_value(name, value)
-            row.append(value)
+        row = [values.get(name) for name in names]
+        for place, name, convert in self._conversions(names):
+            if row[place] is not None:
+                row[place] = convert(row[place])
         return row
+
+    def _conversions(self, names: list[str]) -> list[tuple[int, str, Any]]:
+        """(place, column, converter) of the columns whose values the driver takes in another form."""
+        if self._plan is None:
+            table, resolver = self.table, self.resolver
+
+            def reference(name: str) -> Any:
+                return lambda value: table.driver_value(name, resolver.local(name, value))
+
+            self._plan = []
+            for place, name in enumerate(names):
+                if name in table.references or name in table.list_references:
+                    self._plan.append((place, name, reference(name)))
+                elif table.writer(name) is not None:
+                    self._plan.append((place, name, table.writer(name)))
+        return self._plan
 
     def _meta(self, record: Record, names: Sequence[str]) -> list[Any]:
         """Meta columns of a new row: what the record says, else what a new record has."""
-        now = self.site.now().isoformat(" ")[:19]
+        now = self._now
         found: dict[str, Any] = {
             "uuid": record.uuid, "deleted": "F", "mci": record.mci,
             "modified_on": _stamp(record.modified_on) or now, "created_on": _stamp(record.created_on) or now,
@@ -191,11 +208,10 @@ class Writer:
 
     def _person(self, address: str | None) -> int | None:
         """Who is meant; for somebody who is not known here, the user who synchronises, as for any new record."""
-        return self._people.get(address or "") or self.site.host.user_id
+        return self._people.get(address or "") or self._user
 
     def _changed(self, record: Record, row: StoredRow, names: Sequence[str]) -> list[Any]:
-        now = self.site.now().isoformat(" ")[:19]
-        found = {"modified_on": _stamp(record.modified_on) or now,
+        found = {"modified_on": _stamp(record.modified_on) or self._now,
                  "modified_by": self._people.get(record.modified_by or "") or row.modified_by}
         return [found[name] for name in names]
 

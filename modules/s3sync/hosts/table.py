@@ -84,12 +84,15 @@ class TableMap:
         self.required = required
         self.references = {f.name: f.target for f in schema.fields if f.type == "reference" and f.target}
         self.list_references = {f.name: f.target for f in schema.fields if f.type == "list:reference" and f.target}
+        self.uploads = [f.name for f in schema.fields if f.type == "upload"]
         self.meta = tuple(name for name in META if name in schema.meta)
         self.soft_delete = "deleted" in schema.meta
         self._field_names = [f.name for f in schema.fields]
         read = [(f.name, reader(f, db.dialect)) for f in schema.fields]
         self._readers = [(n, c) for n, c in read if c is not None]
         self._writers = {f.name: writer(f, db.dialect) for f in schema.fields}
+        #: columns whose values need no look when a record is put together
+        self.plain = frozenset(f.name for f in schema.fields if f.type not in ("upload", "list:reference"))
         columns = [_select(self.name, "id", "integer", db.dialect)]
         for name in META:                       # always all, so that a row has the same places in every table
             kind = "datetime" if name.endswith("_on") else "string"
@@ -164,6 +167,10 @@ class TableMap:
             return None
         convert = self._writers.get(name)
         return convert(value) if convert else value
+
+    def writer(self, name: str) -> Converter | None:
+        """Converter of a column from canonical form to what the driver takes; None where that is the same."""
+        return self._writers.get(name)
 
     def python_value(self, name: str, value: Any) -> Any:
         """A canonical value (a local id for references) as pyDAL and host callbacks expect it."""
