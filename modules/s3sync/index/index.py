@@ -11,6 +11,7 @@ from datetime import datetime, timedelta, timezone
 from typing import Any, Callable, Iterable, Mapping, NamedTuple, Sequence
 
 from ..database import Database
+from ..hosts.files import Files
 from ..hosts.references import References
 from ..hosts.table import StoredRow, TableMap
 from .digest import DELETED, deletion_digest, digest
@@ -84,6 +85,8 @@ class Index:
                     row.values[name] = sorted(uuids[i] for i in numbers if uuids.get(i))
         if rows and (table.references or table.list_references):
             self._overlay(table, rows)
+        if rows and table.uploads:
+            Files(self.db).canonical(table, rows)
         return rows
 
     def _overlay(self, table: TableMap, rows: Sequence[StoredRow]) -> None:

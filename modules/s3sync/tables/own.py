@@ -19,6 +19,8 @@ INDICES: tuple[tuple[str, tuple[str, ...], bool], ...] = (
     ("sync_waiting", ("target_table", "target_uuid"), False),
     ("sync_alias", ("tablename", "remote_uuid"), True),
     ("sync_alias", ("tablename", "record_uuid"), False),
+    ("sync_file", ("tablename", "fieldname", "name"), True),
+    ("sync_file", ("tablename", "fieldname", "digest"), False),
     ("sync_quarantine", ("repository_id", "direction", "tablename", "record_uuid"), True),
     ("sync_conflict", ("tablename", "record_uuid"), False),
     ("sync_run", ("repository_id", "started_on"), False),
@@ -87,6 +89,13 @@ def define(db: Any) -> None:
           Field("tablename", length=64, notnull=True),
           Field("remote_uuid", length=128, notnull=True),
           Field("record_uuid", length=128, notnull=True))
+    # Content of files in upload fields, here and at peers.
+    table("sync_file",
+          Field("tablename", length=64, notnull=True),
+          Field("fieldname", length=64, notnull=True),
+          Field("name", length=255, notnull=True),        # as pyDAL stored it, at whichever site
+          Field("digest", length=32),
+          Field("is_local", "boolean"))                   # stored here
     # Records that were rejected, with everything needed to try again.
     table("sync_quarantine",
           Field("repository_id", "integer", notnull=True),

@@ -1,0 +1,103 @@
+"""Files of upload fields: known everywhere by a digest of their content, stored by pyDAL under a name of its own at each site."""
+from __future__ import annotations
+
+from hashlib import blake2b
+from typing import Any, BinaryIO, Iterable, NamedTuple, Sequence
+
+from ..database import Database
+from ..s3xml.record import Upload
+from .table import StoredRow, TableMap
+
+CHUNK = 1 << 16
+
+
+class Stored(NamedTuple):
+    """A file here: its name in the database, and the one it had when somebody uploaded it."""
+
+    name: str
+    filename: str
+
+
+def content_digest(source: BinaryIO) -> str:
+    """Digest of a file from its present position to its end, 32 hex digits."""
+    found = blake2b(digest_size=16)
+    for chunk in iter(lambda: source.read(CHUNK), b""):
+        found.update(chunk)
+    return found.hexdigest()
+
+
+class Files:
+    """The files of one application, with what is remembered of them in sync_file."""
+
+    def __init__(self, db: Database) -> None:
+        self.db = db
+
+    def known(self, table: str, field: str, names: Iterable[str]) -> dict[str, str]:
+        """Digest by name, for names of files here or at peers (pyDAL makes them unique)."""
+        return dict(self.db.rows_in('SELECT "name", "digest" FROM "sync_file" WHERE "tablename" = ? AND "fieldname" = ? '  # type: ignore[arg-type]
+                                    'AND "name" IN ({})', names, [table, field]))
+
+    def local(self, table: str, field: str, digests: Iterable[str]) -> dict[str, str]:
+        """Name of a file here by digest."""
+        return dict(self.db.rows_in('SELECT "digest", "name" FROM "sync_file" WHERE "tablename" = ? AND "fieldname" = ? '  # type: ignore[arg-type]
+                                    'AND "is_local" = ? AND "digest" IN ({})', digests, [table, field, "T"]))
+
+    def remember(self, table: str, field: str, name: str, digest: str, local: bool) -> None:
+        """Note which content stands behind a name."""
+        self.db.upsert("sync_file", ("tablename", "fieldname", "name"), ("digest", "is_local"),
+                       [(table, field, name, digest, "T" if local else "F")])
+
+    def canonical(self, table: TableMap, rows: Sequence[StoredRow]) -> None:
+        """Put digests in the place of names of files. A file is read once, when it is first met."""
+        for field in table.uploads:
+            names = {row.values[field].stored for row in rows if row.values.get(field)}
+            if not names:
+                continue
+            found = self.known(table.name, field, names)
+            for name in names - set(found):
+                digest = self._digest(table, field, name)
+                found[name] = digest
+                self.remember(table.name, field, name, digest, True)
+            for row in rows:
+                if row.values.get(field):
+                    row.values[field] = Upload("", "", found[row.values[field].stored])
+
+    def _digest(self, table: TableMap, field: str, name: str) -> str:
+        try:
+            _, stream = table.dal_table[field].retrieve(name)
+        except (OSError, TypeError):              # it is not there: the name is all there is
+            return blake2b(name.encode("utf-8"), digest_size=16).hexdigest()
+        with stream:
+            return content_digest(stream)
+
+    def store(self, table: TableMap, field: str, source: BinaryIO, filename: str) -> str:
+        """Store a file as pyDAL does; returns its digest. The file is there even if the transaction is rolled back."""
+        digest = content_digest(source)
+        source.seek(0)
+        if digest not in self.local(table.name, field, [digest]):
+            name = table.dal_table[field].store(source, filename or "file")
+            self.remember(table.name, field, name, digest, True)
+        return digest
+
+    def find(self, table: TableMap, field: str, digests: Iterable[str]) -> dict[str, Stored]:
+        """Files here by digest."""
+        found = {}
+        for digest, name in self.local(table.name, field, digests).items():
+            try:
+                filename = table.dal_table[field].retrieve_file_properties(name)["filename"]
+            except (OSError, TypeError, ValueError, KeyError):
+                filename = name
+            found[digest] = Stored(name, filename)
+        return found
+
+    def open(self, table: TableMap, field: str, digest: str) -> tuple[str, Any] | None:
+        """Original name and content of a file that a live record here refers to; None if there is none."""
+        name = self.local(table.name, field, [digest]).get(digest)
+        live = f""" AND "{table.name}"."deleted" <> 'T'""" if table.soft_delete else ""
+        if name is None or self.db.value(f'SELECT 1 FROM "{table.name}" WHERE "{field}" = ?{live} LIMIT 1', [name]) is None:
+            return None
+        try:
+            filename, stream = table.dal_table[field].retrieve(name)
+        except (OSError, TypeError):
+            return None
+        return str(filename), stream
