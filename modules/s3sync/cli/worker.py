@@ -27,7 +27,7 @@ def add_commands(commands: Any) -> None:
     command.add_argument("-g", "--groups", default="", help="groups of tasks to perform, e.g. main,slow (default: main)")
     command.add_argument("--heartbeat", type=float, default=3.0, help="seconds between two signs of life (default: 3)")
     command.add_argument("--once", action="store_true",
-                         help="end when no job is due, for a site that starts the worker by cron; not with web2py's workers")
+                         help="end when what is due is done, for a site that starts the worker by cron; be one of s3sync's kind")
     command.add_argument("-v", "--verbose", action="store_true", help="say what is done")
     command.set_defaults(run=run)
 

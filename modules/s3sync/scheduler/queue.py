@@ -34,14 +34,14 @@ class Queue:
 
     # --- taking -----------------------------------------------------------------------------------------------
 
-    def take(self, groups: Sequence[str]) -> tuple[Any, Task] | None:
-        """The next task that is due, now RUNNING and ours: (its row, what to execute); committed."""
+    def take(self, groups: Sequence[str], due_by: datetime | None = None) -> tuple[Any, Task] | None:
+        """The next task that is due (or was at `due_by`), now RUNNING and ours: (its row, what to execute); committed."""
         db = self.db
         now = self.now().replace(microsecond=0)
         task = db.scheduler_task
         db(task.status.belongs((QUEUED, ASSIGNED)) & (task.stop_time < now)).update(status=EXPIRED)
         db.commit()
-        rows = self._due(groups, now)
+        rows = self._due(groups, min(now, due_by or now))
         db.commit()
         for row in rows:
             if row.broadcast:

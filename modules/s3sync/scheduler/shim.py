@@ -197,7 +197,7 @@ class Scheduler:
 
         Parameters
         ----------
-        once : end as soon as no task is due
+        once : end when everything is done that is due now
 
         Raises
         ------

@@ -42,7 +42,7 @@ class Worker:
     ----------
     heartbeat : seconds between two signs of life
     max_empty_runs : ends after so many heartbeats without a task; 0 = never
-    once : ends when no task is due
+    once : ends when everything is done that was due when it began: a job that is due again meanwhile waits
     """
 
     def __init__(self, db: Any, queue: Queue, environment: Environment, group_names: Sequence[str], heartbeat: float = 3,
@@ -61,6 +61,7 @@ class Worker:
         self._execution: Execution | None = None
         self._row: Any = None
         self._started = datetime.min
+        self._due_by = queue.now() if once else None
         self._signals = 0           # SIGTERM or SIGINT so far
         self._ending = False        # no further task
         self._releasing = False     # the present task goes back to the queue
@@ -108,7 +109,7 @@ class Worker:
                 self._count_idle()
 
     def _begin(self) -> None:
-        found = self.queue.take(self.group_names)
+        found = self.queue.take(self.group_names, self._due_by)
         if found is None:
             return
         self._row, task = found

@@ -41,6 +41,16 @@ def test_in_the_order_they_are_due(scheduler: Any, queue: Queue, clock: Any) -> 
     assert take(queue) is None
 
 
+def test_what_was_due_at_a_time(scheduler: Any, queue: Queue, clock: Any) -> None:
+    """A worker that is to end when it has done what is due does not go round with a job of a short period."""
+    scheduler.queue_task("f", repeats=0, period=5)
+    began = clock()
+    row, found = queue.take(["main"], began)                # type: ignore[misc]
+    queue.finish(row, found, Report("COMPLETED"), clock())
+    clock.go(seconds=60)
+    assert queue.take(["main"], began) is None and queue.take(["main"]) is not None
+
+
 def test_what_another_worker_took_meanwhile_is_left_to_it(scheduler: Any, queue: Queue, clock: Any) -> None:
     """Both have seen the task waiting; the second one's update does not find it as it was."""
     scheduler.queue_task("f", repeats=0)
