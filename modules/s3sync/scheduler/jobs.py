@@ -24,6 +24,9 @@ def queue(db: Any, application: str, repository_id: int, user_id: int | None, ti
     number = table.insert(application_name=f"{application}/default", task_name=TASK, function_name=TASK, args=args,
                           vars=json.dumps({"user_id": user_id, "manual": True}), enabled=True, start_time=now, next_run_time=now,
                           repeats=1, period=60, timeout=timeout, retry_failed=0)
+    # else the worker that hands out tasks looks for new ones only at every fifth heartbeat
+    worker = db.scheduler_worker
+    db((worker.is_ticker == True) & (worker.status == "ACTIVE")).update(status="PICK")  # noqa: E712 - SQL
     return int(number)
 
 

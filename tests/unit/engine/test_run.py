@@ -36,6 +36,14 @@ def test_first_run_moves_everything_in_both_directions(filled: Any) -> None:
     assert counts(steps["org_organisation", "push"]) == {"records": 3, "created": 3}
 
 
+def test_numbers_keep_every_digit(filled: Any) -> None:
+    # SQLite's own conversion from text makes another number of this one
+    place = filled.b.insert("gis_location", name="P", lat=-101.742089, lon=-0.1, population=2 ** 31 - 1)
+    synchronize(filled.a, filled.b, filled.repository)
+    stored = filled.a.db.executesql("SELECT lat, lon, typeof(lat), population FROM gis_location WHERE uuid = ?", [place])
+    assert stored == [(-101.742089, -0.1, "real", 2147483647)]
+
+
 def test_second_run_moves_nothing(filled: Any) -> None:
     assert synchronize(filled.a, filled.b, filled.repository) == "success"
     assert [counts(step) for step in filled.a.steps().values()] == [{}, {}, {}]
