@@ -17,7 +17,7 @@ from ..index.digest import deletion_digest, digest
 from ..index.index import Note, Version
 from ..index.vector import Order, compare, increment, merge, parse, site_key
 from ..s3xml.record import Record
-from . import alias, waiting
+from . import alias, conflicts, waiting
 from .check import Checker
 from .decide import Action, Decision, Mine, Policies, Settle, Theirs, decide
 from .end import Ender
@@ -310,11 +310,16 @@ class Applier:
                     continue                                # nothing new
                 current, modified = version.digest, version.modified_on
             origin = self.origin if vector == item.theirs else None
+            if parse(item.theirs).get(site.index.site, 0) > parse(mine).get(site.index.site, 0):
+                origin = None                               # an edit of ours that we know nothing of: corrected in quarantine, or lost
             notes.append(Note(item.uuid, current, vector, origin, modified))
         site.index.note(table.name, notes)
 
     def _record_conflicts(self, table: TableMap, items: list[Item]) -> None:
         rows = []
+        conflicts.close(self.site, table.name, [i.uuid for i in items if not i.decision.conflict
+                                                   and i.decision.settle is not Settle.MINE])
+        conflicts.forget(self.site, table.name, [i.uuid for i in items if i.decision.conflict])
         for item in items:
             if not item.decision.conflict:
                 continue
@@ -324,7 +329,7 @@ class Applier:
             rows.append((self.repository_id, self.task_id, table.name, item.uuid, mine,
                          _dump(item.values, record.deleted), item.version.vector if item.version else "", item.theirs,
                          _stamp(modified), _stamp(record.modified_on), self.policies.conflict, item.decision.winner,
-                         "settled", self.site.now().isoformat(" ")[:19]))
+                         "settled" if item.decision.winner else "open", self.site.now().isoformat(" ")[:19]))
         self.site.db.insert("sync_conflict", (
             "repository_id", "task_id", "tablename", "record_uuid", "mine", "theirs", "mine_vector", "theirs_vector",
             "mine_modified_on", "theirs_modified_on", "policy", "winner", "status", "found_on"), rows)

@@ -14,6 +14,10 @@ from ..index.vector import Order
 METHODS = ("create", "update", "delete", "merge")
 POLICIES = ("OTHER", "NEWER", "MASTER", "THIS")
 
+#: conflict policy that leaves it to a person
+ASK = "ASK"
+CONFLICT_POLICIES = (*POLICIES, ASK)
+
 #: How a policy reads from the other side
 SWAPPED = {"THIS": "OTHER", "OTHER": "THIS"}
 
@@ -42,7 +46,7 @@ class Settle(enum.Enum):
 class Policies:
     """What a task allows, seen from this site.
 
-    `update` and `conflict` are among POLICIES; `fields` are (field, update policy) for fields that have one of their own.
+    `update` is among POLICIES, `conflict` among CONFLICT_POLICIES; `fields` are (field, update policy) for fields that have one of their own.
     """
 
     strategy: frozenset[str] = frozenset(METHODS)
@@ -180,6 +184,8 @@ def _conflict(mine: Mine, theirs: Theirs, policies: Policies, changed: Sequence[
     reason = f"conflict policy {policy}"
     if verdict is not None:
         accept, settle, reason = verdict, Settle.DECIDED, "onconflict of the application"
+    elif policy == ASK:
+        return Decision(Action.KEEP, Settle.MINE, "waits for a person to decide", True, "")
     elif policy == "NEWER":
         accept = newer
     elif policy == "MASTER":

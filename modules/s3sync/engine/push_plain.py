@@ -7,7 +7,7 @@ from io import BytesIO
 
 from ..s3xml.record import Record
 from ..s3xml.writer import DocumentWriter
-from . import quarantine
+from . import conflicts, quarantine
 from .agree import Agreement
 from .apply import Applier
 from .export import Exporter
@@ -67,6 +67,7 @@ class PlainPusher:
         known = self.agreement.known(name, uuids)
         versions = site.index.versions(name, uuids)
         bad = quarantine.holds(site, self.repository_id, "pull", name, uuids)       # edits there that we could not take
+        bad |= conflicts.waiting_for_a_person(site, name, uuids)
         left = [u for u in uuids if u in versions and u not in bad and (u not in known or known[u].local != versions[u].digest)]
         records = [r for r in self.exporter.chosen(name, left)
                    if not (r.deleted and str(r.uuid) not in known)]         # it never had what is deleted here

@@ -3,8 +3,10 @@ from __future__ import annotations
 
 from datetime import timedelta
 from io import BytesIO
-from typing import Iterable, Sequence
+from typing import Any, Iterable, Mapping, Sequence
 
+from ..errors import ConfigurationError
+from ..index.vector import increment
 from ..s3xml.reader import Document
 from ..s3xml.record import Record
 from ..s3xml.writer import DocumentWriter, Encoder
@@ -85,3 +87,59 @@ def read(site: Site, xml: str) -> list[Record]:
     def schema(name: str):  # type: ignore[no-untyped-def]
         return site.table(name).schema if site.host.carries(name) else None
     return list(Document(BytesIO(xml.encode("utf-8")), schema))
+
+
+# --- by hand ------------------------------------------------------------------------------------------------------
+
+
+def retry(site: Site, ids: Iterable[int]) -> int:
+    """Try these entries (ids of sync_quarantine) again with the next run, dismissed ones too; returns how many. Commits."""
+    count = site.db.execute_in('UPDATE "sync_quarantine" SET "next_on" = ?, "status" = ? WHERE "id" IN ({})', ids,
+                               [site.now().isoformat(" ")[:19], "open"])
+    site.db.commit()
+    return count
+
+
+def dismiss(site: Site, ids: Iterable[int]) -> int:
+    """Try these entries no more, unless a new version of the record is rejected again; returns how many. Commits."""
+    count = site.db.execute_in('UPDATE "sync_quarantine" SET "status" = ? WHERE "id" IN ({})', ids, ["dismissed"])
+    site.db.commit()
+    return count
+
+
+def edit(site: Site, number: int, values: Mapping[str, Any]) -> None:
+    """Correct a record that was rejected here, and try it again with the next run. Commits.
+
+    The corrected record is an edit of this site's own on top of the version that came, so it travels back.
+
+    Parameters
+    ----------
+    number : id of an entry of sync_quarantine that was pulled; what a peer has rejected is corrected in the record itself
+    values : canonical values by field
+
+    Raises
+    ------
+    ConfigurationError
+        There is no such entry, it is none of a pull, its XML cannot be read, or there is no such field.
+    """
+    rows = site.db.rows('SELECT "xml", "direction", "tablename" FROM "sync_quarantine" WHERE "id" = ?', [number])
+    if not rows:
+        raise ConfigurationError(f"there is no quarantined record {number}")
+    xml, direction, name = rows[0]
+    if direction != "pull":
+        raise ConfigurationError("the peer has rejected this record", hint="Correct the record itself; it is sent again then")
+    fields = site.table(name).schema.by_name
+    unknown = sorted(set(values) - set(fields))
+    if unknown:
+        raise ConfigurationError(f"{name} has no field {unknown[0]}")
+    found = [r for r in read(site, xml or "<s3xml/>") if r.table == name and not r.error]
+    if not found:
+        raise ConfigurationError("what came cannot be read as a record", hint="Correct it where it comes from")
+    record = found[0]
+    record.values.update(values)
+    record.xml = None
+    if record.vector:
+        record.vector = increment(record.vector, site.index.site)
+    site.db.execute('UPDATE "sync_quarantine" SET "xml" = ?, "next_on" = ?, "status" = ? WHERE "id" = ?',
+                    [source(site, record), site.now().isoformat(" ")[:19], "open", number])
+    site.db.commit()

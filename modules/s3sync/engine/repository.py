@@ -6,7 +6,7 @@ from typing import Any
 
 from ..errors import UnknownRepository
 from ..tables import accepts_push
-from .decide import METHODS, POLICIES, Policies
+from .decide import CONFLICT_POLICIES, METHODS, POLICIES, Policies
 from .peer import Task
 
 
@@ -66,7 +66,7 @@ def policies(row: Any) -> Policies:
     """Strategy and policies of a row of sync_task, with Eden's defaults."""
     strategy = frozenset(row.strategy if row.strategy is not None else METHODS) & frozenset(METHODS)
     update = row.update_policy if row.update_policy in POLICIES else "NEWER"
-    conflict = row.conflict_policy if row.conflict_policy in POLICIES else "NEWER"
+    conflict = row.conflict_policy if row.conflict_policy in CONFLICT_POLICIES else "NEWER"
     return Policies(strategy, update, conflict)
 
 

@@ -8,7 +8,7 @@ from typing import BinaryIO, cast
 from ..engine import log, quarantine
 from ..engine.agree import Agreement
 from ..engine.apply import Applier
-from ..engine.decide import METHODS, POLICIES, SWAPPED, Policies
+from ..engine.decide import CONFLICT_POLICIES, METHODS, POLICIES, SWAPPED, Policies
 from ..engine.flatten import flatten
 from ..engine.outcome import Counts, Outcome
 from ..engine.pull import chunks
@@ -56,7 +56,7 @@ def policies(site: Site, request: Request, repository: Repository, resource: str
     listed = frozenset(request.get("strategy").split(",")) & frozenset(METHODS)
     update, conflict = request.get("update_policy"), request.get("conflict_policy")
     return Policies(listed or frozenset(METHODS), SWAPPED.get(update, update) if update in POLICIES else "NEWER",
-                    SWAPPED.get(conflict, conflict) if conflict in POLICIES else "NEWER"), None
+                    SWAPPED.get(conflict, conflict) if conflict in CONFLICT_POLICIES else "NEWER"), None
 
 
 def _receive(site: Site, request: Request, repository: Repository, resource: str) -> Response:
