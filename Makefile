@@ -62,6 +62,8 @@ $(BENCH)/.done: $(SETUP)
 
 clean:
 	@python3 examples/demo/sites.py stop build/demo/*/ build/bench/*/*/ 2>/dev/null || true
+	@test ! -f build/bench/postgres-server/data/postmaster.pid || \
+		kill -INT "$$(head -n 1 build/bench/postgres-server/data/postmaster.pid)" 2>/dev/null || true
 	@rm -rf build dist .pytest_cache .ruff_cache .mypy_cache .hypothesis modules/*.egg-info
 	@find . -name __pycache__ -not -path './.git/*' -prune -exec rm -rf {} +
 
