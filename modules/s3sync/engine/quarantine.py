@@ -1,6 +1,7 @@
 """Records that were rejected: kept with their XML and error, tried again, never in the others' way (G4)."""
 from __future__ import annotations
 
+import json
 from datetime import timedelta
 from io import BytesIO
 from typing import Any, Iterable, Mapping, Sequence
@@ -26,7 +27,8 @@ def source(site: Site, record: Record) -> str:
         return f"<s3xml>{record.xml}</s3xml>"
     target = BytesIO()
     schema = site.table(record.table).schema
-    with DocumentWriter(target, {}) as document:
+    fields = json.dumps({record.table: sorted(record.values)})      # what is not mentioned though named here is NULL
+    with DocumentWriter(target, {"fields": fields}) as document:
         document.write(Encoder(schema, plain=False).encode(record))
     return target.getvalue().decode("utf-8")
 
