@@ -96,7 +96,8 @@ def test_edits_on_both_sides_are_a_conflict_and_both_sites_agree(filled: Any) ->
 
 def test_a_bad_record_stops_nobody_and_is_kept(filled: Any) -> None:
     a, b = filled.a, filled.b
-    b.db.executesql("UPDATE org_organisation SET acronym = 'longer than eight', year = NULL WHERE uuid = ?", [filled.organisation])
+    change = "UPDATE org_organisation SET acronym = 'longer than eight', year = NULL WHERE uuid = ?"
+    b.db.executesql(change, [filled.organisation])
     b.db.commit()
     good = b.insert("org_organisation", name="Good one")
     assert synchronize(a, b, filled.repository) == "warning"
