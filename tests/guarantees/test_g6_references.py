@@ -71,8 +71,8 @@ def test_a_target_that_somebody_creates_here_is_put_in(field: Field) -> None:
     row = field.b.get("org_office", office)
     row.update_record(location_id=None, modified_on=row.modified_on)
     sql(field.b, "DELETE FROM gis_location")
-    field.b.db.sync_waiting.insert(tablename="org_office", record_uuid=office, fieldname="location_id", target_table="gis_location",
-                                   target_uuid=location, repository_id=1)
+    field.b.db.sync_waiting.insert(tablename="org_office", record_uuid=office, fieldname="location_id", repository_id=1,
+                                   target_table="gis_location", target_uuid=location)
     field.b.insert("gis_location", uuid=location, name="by hand")
     field.run(field.b, field.a)
     assert field.b.get("org_office", office).location_id == field.b.id_of("gis_location", location)

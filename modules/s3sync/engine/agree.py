@@ -78,13 +78,19 @@ class Agreement:
         readable = [r for r in records if r.uuid and not r.error]
         known = self.known(table, [str(r.uuid) for r in readable])
         changed = [r for r in readable if str(r.uuid) not in known or known[str(r.uuid)].remote != remote_digest(r)]
+        undecided = {str(r.uuid): r for r in readable if str(r.uuid) in known and known[str(r.uuid)].local is None}
+        undecided = {uuid: r for uuid, r in undecided.items() if known[uuid].remote == remote_digest(r)}
         site.index.lock(table)
         table_map = site.table(table)
-        rows = table_map.by_uuid([str(r.uuid) for r in changed], lock=True)
+        rows = table_map.by_uuid([*(str(r.uuid) for r in changed), *undecided], lock=True)
         site.index.canonical(table_map, list(rows.values()))
         versions = site.index.look(table_map, list(rows.values()))
         versions.update(site.index.absent(table, [str(r.uuid) for r in changed if r.uuid not in rows]))
         news, ours, stale = [], [], []
+        for uuid, record in undecided.items():     # no news, but meanwhile we may have come to hold the same
+            if uuid in rows and uuid in versions and self._same(record, rows[uuid]):
+                ours.append((self.repository_id, table, uuid, versions[uuid].digest, remote_digest(record), versions[uuid].vector,
+                             _sql(record)))
         for record in changed:
             uuid = str(record.uuid)
             row, mine = rows.get(uuid), versions.get(uuid)

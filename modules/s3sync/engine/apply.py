@@ -311,7 +311,7 @@ class Applier:
                 current, modified = version.digest, version.modified_on
             origin = self.origin if vector == item.theirs else None
             if parse(item.theirs).get(site.index.site, 0) > parse(mine).get(site.index.site, 0):
-                origin = None                               # an edit of ours that we know nothing of: corrected in quarantine, or lost
+                origin = None                               # an edit of ours: corrected in quarantine, or lost
             notes.append(Note(item.uuid, current, vector, origin, modified))
         site.index.note(table.name, notes)
 

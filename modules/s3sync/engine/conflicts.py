@@ -89,7 +89,7 @@ def _chosen(choice: str | Mapping[str, Any], mine: dict[str, Any] | None, theirs
     if choice == THEIRS:
         return theirs if theirs is None or mine is None else {**mine, **theirs}
     if isinstance(choice, str) or mine is None or theirs is None:
-        raise ConfigurationError(f"{choice!r} is no choice here", hint="Choose mine or theirs; where both are records, also by field")
+        raise ConfigurationError(f"{choice!r} is no choice here", hint="Choose mine or theirs; of two records also by field")
     wrong = [f for f, side in choice.items() if f not in fields or side not in (MINE, THEIRS)]
     if wrong:
         raise ConfigurationError(f"{wrong[0]!r} is no field, or neither mine nor theirs was chosen for it")
