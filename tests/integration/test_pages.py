@@ -339,7 +339,8 @@ class TestRepository:
         repository = add(admin, name="Remote", url="http://127.0.0.1:9/eden/", username="a@b.c", password="x")
         stored = row(site, "sync_repository", id=repository)
         assert stored["url"] == "http://127.0.0.1:9/eden" and stored["accept_push"] == "F"
-        assert stored["uuid"].startswith("urn:uuid:")
+        assert stored["uuid"].startswith("unknown:")                    # the column must not be empty
+        assert "unknown:" not in admin.get(f"/sync/repository/{repository}").text
 
     def test_a_failed_registration_is_told_and_logged(self, site: Any, admin: Visitor) -> None:
         repository = add(admin, name="Unreachable", url="http://127.0.0.1:9/nobody", username="a@b.c", password=PASSWORD)
