@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import shutil
 import signal
 import sys
@@ -136,6 +137,7 @@ def main() -> int:
         return 0
     signal.signal(signal.SIGTERM, _terminated)
     chosen.folder.mkdir(parents=True, exist_ok=True)
+    load = os.getloadavg()[0]
     try:
         results, version = measure(console, chosen)
     except (BenchError, SiteError, PostgresError) as error:
@@ -145,8 +147,10 @@ def main() -> int:
         console.print("Stopped")
         return 130
     summaries = results.summaries()
-    report.write(chosen.folder, summaries, machine.describe(version))
+    report.write(chosen.folder, summaries, machine.describe(load, version))
     report.show(console, summaries, chosen.repeats)
+    if load > 0.5:
+        console.print(f"[yellow]The machine was busy already (load {load:.1f}): ratios of processor time hold, seconds less so[/]")
     console.print(f"{chosen.folder / 'results.json'}, {chosen.folder / 'results.svg'}", highlight=False)
     return 0
 

@@ -10,12 +10,16 @@ from typing import Any
 PACKAGES = ("web2py-gluon", "pyDAL", "lxml", "requests", "psycopg2-binary")
 
 
-def describe(server_version: str = "") -> dict[str, Any]:
-    """Processor, memory, system and versions; `server_version` is PostgreSQL's, if it took part."""
+def describe(load: float, server_version: str = "") -> dict[str, Any]:
+    """Processor, memory, system and versions.
+
+    `load` is what the machine was busy with before, in processes; `server_version` is PostgreSQL's, if it took part.
+    """
     import sqlite3
     found = {
         "processor": _value("/proc/cpuinfo", "model name") or platform.processor() or platform.machine(),
         "cores": len(os.sched_getaffinity(0)),
+        "load before": f"{load:.1f} processes" + (", so the figures are those of a busy machine" if load > 0.5 else ""),
         "memory": f"{int((_value('/proc/meminfo', 'MemTotal') or '0').split()[0]) / 1048576:.0f} GB",
         "system": f"{_system()}, Linux {platform.release()}",
         "Python": platform.python_version(),
