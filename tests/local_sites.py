@@ -14,7 +14,7 @@ import uuid
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, Callable, Iterator, Sequence
+from typing import Any, BinaryIO, Callable, Iterator, Sequence
 
 from pydal import DAL, Field
 
@@ -26,6 +26,7 @@ from s3sync.engine.site import Site
 from s3sync.hosts.web2py import Web2pyHost, declare
 from s3sync.index.index import utcnow
 from s3sync.s3xml.reader import Document, Limits
+from s3sync.s3xml.record import Upload
 from s3sync.s3xml.schema import Schema
 from s3sync.server import pull, push
 from s3sync.server.request import Request, Response
@@ -186,8 +187,16 @@ class LocalPeer(Peer):
     def push(self, task: Task, body: bytes) -> Receipt:
         said = json.loads(self.ask("POST", {
             "resource": task.resource, "s3sync": "1", "strategy": ",".join(task.policies.strategy),
-            "update_policy": task.policies.update, "conflict_policy": task.policies.conflict}, body))
+            "update_policy": task.policies.update, "conflict_policy": task.policies.conflict, "files": "1"}, body))
         return Receipt([o for o in map(Outcome.from_json, said["outcomes"]) if o], len(body), said["message"])
+
+    def file(self, table: str, field: str, upload: Upload) -> BinaryIO | None:
+        body = self.ask("GET", {"resource": table, "s3sync": "1", "file": field, "digest": upload.stored})
+        return io.BytesIO(body) if len(body) <= self.me.settings.max_upload else None
+
+    def send_file(self, table: str, field: str, digest: str, filename: str, content: BinaryIO) -> None:
+        params = {"resource": table, "s3sync": "1", "file": field, "digest": digest, "filename": filename}
+        self.ask("POST", params, content.read())
 
     def close(self) -> None:
         """Nothing is open."""

@@ -29,6 +29,7 @@ class Settings:
     verify_tls: bool = True           #: False only for a test network; said in the log at every run
     max_document: int = 4 << 30       #: bytes of one document, expanded
     max_page: int = 64 << 20          #: bytes of one pushed page, expanded, that this site accepts
+    max_upload: int = 32 << 20        #: bytes of one file of an upload field
     max_text: int = 8 << 20           #: characters of one value
     max_depth: int = 32               #: nested elements
     max_records: int = 20_000_000     #: records in one document

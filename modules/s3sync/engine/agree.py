@@ -15,7 +15,7 @@ from ..index.digest import deletion_digest, digest
 from ..index.index import Note, Version
 from ..index.vector import dump, increment, parse, site_key
 from ..s3xml.record import Record
-from . import alias
+from . import alias, attachments
 from .outcome import Outcome
 from .site import Site
 
@@ -53,7 +53,9 @@ def remote_digest(record: Record) -> str:
 
 
 class Agreement:
-    """The agreement with one plain Eden."""
+    """The agreement with one plain Eden. `source` gives files of upload fields."""
+
+    source: attachments.Source | None = None
 
     def __init__(self, site: Site, repository_id: int, repository_uuid: str) -> None:
         self.site = site
@@ -75,6 +77,7 @@ class Agreement:
         """
         site = self.site
         alias.localise(site, site.table(table), records)
+        attachments.collect(site, site.table(table), records, self.source)
         readable = [r for r in records if r.uuid and not r.error]
         known = self.known(table, [str(r.uuid) for r in readable])
         changed = [r for r in readable if str(r.uuid) not in known or known[str(r.uuid)].remote != remote_digest(r)]

@@ -17,7 +17,7 @@ from ..index.digest import deletion_digest, digest
 from ..index.index import Note, Version
 from ..index.vector import Order, compare, increment, merge, parse, site_key
 from ..s3xml.record import Record
-from . import alias, conflicts, waiting
+from . import alias, attachments, conflicts, waiting
 from .check import Checker
 from .decide import Action, Decision, Mine, Policies, Settle, Theirs, decide
 from .end import Ender
@@ -53,7 +53,15 @@ class Applier:
     repository_id, origin : the local id of the repository, and its uuid (records are not sent back to their origin)
     policies : what the task allows, seen from here
     task_id : for conflict and quarantine entries
+
+    Attributes
+    ----------
+    source : gives files of upload fields
+    asks_for_files : records wait for theirs; else they are taken without
     """
+
+    source: attachments.Source | None = None
+    asks_for_files = False
 
     def __init__(self, site: Site, repository_id: int | None, origin: str, policies: Policies,
                  task_id: int | None = None) -> None:
@@ -82,8 +90,12 @@ class Applier:
         outcomes: list[Outcome] = []
         batch: dict[str, Record] = {}
         alias.localise(self.site, self.site.table(name), records)
+        attachments.collect(self.site, self.site.table(name), records, self.source)
         for record in records:
-            if record.error or not record.uuid:
+            if self.asks_for_files and record.lacks and record.uuid and any(record.lacks.values()):
+                lacks = tuple((f"{attachments.MARK}{name}/{field}", digest) for field, digest in record.lacks.items() if digest)
+                outcomes.append(Outcome(name, record.uuid, "rejected", "its files have not arrived yet", "file", missing=lacks))
+            elif record.error or not record.uuid:
                 reason = record.error or "the record has no uuid"
                 outcomes.append(Outcome(name, record.uuid or f"line {record.position}", "rejected", reason, "unreadable"))
             elif record.uuid in batch:                 # twice in one batch: one after the other

@@ -3,14 +3,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Iterable, Iterator, Mapping, Sequence
+from urllib.parse import quote
 
 from ..hosts.base import Component
+from ..hosts.files import Files
 from ..hosts.table import StoredRow, TableMap
 from ..index.digest import DELETED
 from ..index.index import Version
-from ..s3xml.record import Record
+from ..s3xml.record import Record, Upload
 from .site import Site
-
 
 #: uuids of a table's records with a version above a sequence number that did not come from a peer
 _NEW = ('SELECT "record_uuid" FROM "sync_version" WHERE "tablename" = ? AND "seq" > ? '
@@ -188,7 +189,16 @@ class Exporter:
         return self.site.index.digest_of(row) != version.digest
 
     def _instances(self, table: TableMap, records: Iterable[Record]) -> None:
-        """Name the tables of records that are referred to through a super-entity."""
+        """Name the tables of records that are referred to through a super-entity, and where files can be fetched."""
+        for name in table.uploads:
+            digests = {r.values[name].stored for r in records if r.values.get(name)}
+            files = Files(self.site.db).find(table, name, digests) if digests else {}
+            for record in records:
+                value = record.values.get(name)
+                if value:
+                    stored = files.get(value.stored)
+                    url = f"{self.site.host.base_url}/default/download/{quote(stored.name)}" if stored else ""
+                    record.values = {**record.values, name: Upload(stored.filename, url, value.stored) if stored else None}
         for name, target in table.references.items():
             if not self.site.host.carries(target):
                 uuids = {r.values[name] for r in records if r.values.get(name)}

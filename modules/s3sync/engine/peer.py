@@ -4,10 +4,11 @@ from __future__ import annotations
 import abc
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Callable, Iterator, Sequence
+from typing import BinaryIO, Callable, Iterator, Sequence
 from urllib.parse import parse_qsl
 
-from ..s3xml.record import Record
+from ..errors import PeerRefused
+from ..s3xml.record import Record, Upload
 from .decide import Policies
 from .outcome import Outcome
 
@@ -104,6 +105,14 @@ class Peer(abc.ABC):
     @abc.abstractmethod
     def push(self, task: Task, body: bytes) -> Receipt:
         """Send a document."""
+
+    def file(self, table: str, field: str, upload: Upload) -> BinaryIO | None:
+        """The file of an upload field; None if the peer has it not, or it is larger than the settings allow."""
+        return None
+
+    def send_file(self, table: str, field: str, digest: str, filename: str, content: BinaryIO) -> None:
+        """Give the peer a file it asks for."""
+        raise PeerRefused("the peer asks for a file, which this kind of peer cannot be sent")
 
     @abc.abstractmethod
     def close(self) -> None:

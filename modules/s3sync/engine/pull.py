@@ -3,10 +3,10 @@ from __future__ import annotations
 
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as NotYet
-from typing import Callable, Iterable, Iterator, TypeVar
+from typing import BinaryIO, Callable, Iterable, Iterator, TypeVar
 
 from ..errors import NotPermitted
-from ..s3xml.record import Record
+from ..s3xml.record import Record, Upload
 from . import cursors, quarantine, waiting
 from .apply import Applier
 from .outcome import Outcome
@@ -44,6 +44,7 @@ class Puller:
         self.step = step
         self.scope = scope_digest(task)
         self.applier = Applier(site, repository_id, repository_uuid, task.policies, task.id)
+        self.applier.source = self._file
 
     def run(self) -> None:
         """Pull all there is, then what it refers to, then try again what failed before. Raises NotPermitted."""
@@ -56,6 +57,11 @@ class Puller:
         self._dependencies()
         self._again()
         self.step.counts.waiting = waiting.count(self.site, self.repository_id)      # some may have got theirs meanwhile
+
+    def _file(self, table: str, field: str, upload: Upload) -> BinaryIO | None:
+        """A file of an upload field; waited for with signs of life."""
+        with ThreadPoolExecutor(1) as pool:
+            return wait(pool.submit(self.peer.file, table, field, upload), self.step.run.beat)
 
     def _pages(self) -> None:
         site, limit = self.site, self.site.settings.batch_size

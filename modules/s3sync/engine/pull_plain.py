@@ -28,6 +28,7 @@ class PlainPuller(Puller):
     def __init__(self, site: Site, peer: Peer, repository_id: int, repository_uuid: str, task: Task, step: Step) -> None:
         super().__init__(site, peer, repository_id, repository_uuid, task, step)
         self.agreement = Agreement(site, repository_id, repository_uuid)
+        self.agreement.source = self._file
 
     def _pages(self) -> None:
         site, task = self.site, self.task

@@ -7,9 +7,11 @@ from io import BytesIO
 from typing import Sequence
 
 from ..errors import NotPermitted, PeerRefused
+from ..hosts.files import Files
 from ..s3xml.record import Record
 from ..s3xml.writer import DocumentWriter, Encoder
 from . import cursors, quarantine
+from .attachments import MARK
 from .export import Exporter, Page
 from .outcome import Outcome
 from .peer import Peer, Receipt, Task
@@ -151,7 +153,9 @@ class Pusher:
             self._missing = []
             tables: dict[str, list[str]] = {}
             for table, uuid in wanted:
-                if self.site.host.carries(table) and self.site.host.can("read", table):
+                if table.startswith(MARK):
+                    self._send_file(pool, table, uuid)
+                elif self.site.host.carries(table) and self.site.host.can("read", table):
                     tables.setdefault(table, []).append(uuid)
             for table, uuids in tables.items():
                 self._chosen(pool, table, uuids)
@@ -161,6 +165,21 @@ class Pusher:
             self._blocked &= set(self._waiting)
             for table, uuids in freed.items():
                 self._chosen(pool, table, uuids)
+
+    def _send_file(self, pool: ThreadPoolExecutor, place: str, digest: str) -> None:
+        """Send a file the peer lacks; the records that wait for it are sent once more after it."""
+        name, _, field = place[len(MARK):].partition("/")
+        site = self.site
+        if not site.host.carries(name) or not site.host.can("read", name) or field not in site.table(name).uploads:
+            return
+        found = Files(site.db).open(site.table(name), field, digest)
+        site.db.commit()
+        if found is None:
+            return
+        filename, content = found
+        with content:
+            wait(pool.submit(self.peer.send_file, name, field, digest, filename, content), self.step.run.beat)
+        self._waiting = {key: rest for key, missing in self._waiting.items() if (rest := missing - {(place, digest)})}
 
     def _again(self, pool: ThreadPoolExecutor) -> None:
         tables: dict[str, list[str]] = {}

@@ -40,6 +40,7 @@ class PlainPusher:
         self.step = step
         self.exporter = Exporter(site)
         self.agreement = Agreement(site, repository_id, repository_uuid)
+        self.agreement.source = peer.file
         self.applier = Applier(site, repository_id, repository_uuid, task.policies, task.id)
         self._stamps: dict[tuple[str, str], str] = {}       # modified_on at the peer
 

@@ -9,7 +9,6 @@ from ..tables import accepts_push
 from .decide import CONFLICT_POLICIES, METHODS, POLICIES, Policies
 from .peer import Task
 
-
 #: what stands in sync_repository.uuid (which must not be empty) until the peer has told its own
 UNKNOWN = "unknown:"
 

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from typing import Any, Iterator, Sequence
 
 from ..hosts.callback import Form, HookError, call
+from ..hosts.files import Files
 from ..hosts.table import StoredRow, TableMap
 from ..index.digest import digest
 from ..s3xml.record import Record
@@ -58,7 +59,7 @@ class Writer:
         known = self.table.schema.by_name
         for name, value in record.values.items():
             field = known.get(name)
-            if field is not None and field.type != "upload":
+            if field is not None:
                 base[name] = sorted(set(value)) if field.type == "list:reference" and value else value
         return base
 
@@ -147,7 +148,7 @@ class Writer:
             for record in records:
                 self._one(record, None)
             return
-        names = [f.name for f in table.schema.fields if f.type != "upload"]
+        names = [f.name for f in table.schema.fields]
         meta = [n for n in table.meta if n != "deleted_rb"]
         extra = table.extra_defaults
         unapproved = {**extra, "approved_by": None} if "approved_by" in extra else extra
@@ -161,22 +162,33 @@ class Writer:
             for record, row in pairs:
                 self._one(record, row)
             return
-        names = [f.name for f in table.schema.fields if f.type != "upload"]
+        names = [f.name for f in table.schema.fields]
         meta = [n for n in ("modified_on", "modified_by") if n in table.meta]
         live: dict[str, Any] = {"deleted": "F"} if table.soft_delete else {}     # an update undeletes
         live.update({n: None for n in ("deleted_fk", "deleted_rb") if n in table.schema.meta})
         rows = []
         for record, row in pairs:
             assert row is not None
-            values = self._driver(self.values[str(record.uuid)], names)
+            values = self._driver(self.values[str(record.uuid)], names, row)
             rows.append((*self._changed(record, row, meta), *live.values(), *values, row.id))
         self.site.db.update(table.name, [*meta, *live, *names], rows)
 
-    def _driver(self, values: dict[str, Any], names: list[str]) -> list[Any]:
+    def _file(self, name: str, value: Any, row: StoredRow | None) -> str | None:
+        """Name of the file that stands for an upload: the row's own as long as the content is the same."""
+        if value is None:
+            return None
+        files: dict[str, str] = getattr(row, "files", {})
+        if row is not None and row.values.get(name) == value and name in files:
+            return files[name]
+        return Files(self.site.db).own(self.table, name, value.stored)
+
+    def _driver(self, values: dict[str, Any], names: list[str], stored: StoredRow | None = None) -> list[Any]:
         row = [values.get(name) for name in names]
         for place, name, convert in self._conversions(names):
             if row[place] is not None:
                 row[place] = convert(row[place])
+        for name in self.table.uploads:
+            row[names.index(name)] = self._file(name, values.get(name), stored)
         return row
 
     def _conversions(self, names: list[str]) -> list[tuple[int, str, Any]]:
@@ -225,7 +237,9 @@ class Writer:
         for field, value in self.values[uuid].items():
             if field in table.references or field in table.list_references:
                 fields[field] = self.resolver.local(field, value)
-            elif table.schema.by_name[field].type != "upload":
+            elif field in table.uploads:
+                fields[field] = self._file(field, value, row)
+            else:
                 fields[field] = table.python_value(field, value)
         form = Form(method, table.dal_table, fields if row is None else {n: fields[n] for n in record.values if n in fields},
                     row)
@@ -234,10 +248,11 @@ class Writer:
         call(self.hooks.validation(method), form, tablename=name)
         if form.errors:
             raise HookError("; ".join(f"{k}: {v}" for k, v in form.errors.items()))
-        kept = {"id", *table.meta, *(n for n, f in table.schema.by_name.items() if f.type == "upload")}
+        kept = {"id", *table.meta, *table.uploads}
         fields.update({k: v for k, v in form.vars.items() if k in table.dal_table.fields and k not in kept})
         with self._untouched():
             number = self._store(record, row, fields)
+            self._exact(number, fields)
             form.vars.update(id=number, uuid=uuid)
             self.site.host.written(name, [number] if row is None else [], [] if row is None else [number])
             call(self.hooks.accept(method), form, tablename=name)
@@ -247,6 +262,12 @@ class Writer:
             self._expect(stored[0].values, self.values[uuid])
             self.digests[uuid] = digest(stored[0].values)
             self.modified[uuid] = stored[0].modified_on
+
+    def _exact(self, number: int, fields: dict[str, Any]) -> None:
+        """Numbers to the last digit: pyDAL writes them as text, and SQLite's reading of text may be one bit off."""
+        doubles = {n: v for n, v in fields.items() if isinstance(v, float)}
+        if doubles and self.site.db.dialect == "sqlite":
+            self.site.db.update(self.table.name, list(doubles), [(*doubles.values(), number)])
 
     def _store(self, record: Record, row: StoredRow | None, fields: dict[str, Any]) -> int:
         """Insert or update through pyDAL; the local id."""

@@ -60,7 +60,9 @@ class Files:
                 self.remember(table.name, field, name, digest, True)
             for row in rows:
                 if row.values.get(field):
-                    row.values[field] = Upload("", "", found[row.values[field].stored])
+                    name = row.values[field].stored
+                    row.files = {**getattr(row, "files", {}), field: name}
+                    row.values[field] = Upload("", "", found[name])
 
     def _digest(self, table: TableMap, field: str, name: str) -> str:
         try:
@@ -75,9 +77,24 @@ class Files:
         digest = content_digest(source)
         source.seek(0)
         if digest not in self.local(table.name, field, [digest]):
-            name = table.dal_table[field].store(source, filename or "file")
-            self.remember(table.name, field, name, digest, True)
+            self._store(table, field, source, filename, digest)
         return digest
+
+    def _store(self, table: TableMap, field: str, source: BinaryIO, filename: str, digest: str) -> str:
+        name = str(table.dal_table[field].store(source, filename or "file"))
+        self.remember(table.name, field, name, digest, True)
+        return name
+
+    def own(self, table: TableMap, field: str, digest: str) -> str | None:
+        """Name of a file for one more record. pyDAL deletes files of autodelete fields with their record: then a copy."""
+        name = self.local(table.name, field, [digest]).get(digest)
+        column = table.dal_table[field]
+        taken = f'SELECT 1 FROM "{table.name}" WHERE "{field}" = ? LIMIT 1'
+        if name is None or not column.autodelete or self.db.value(taken, [name]) is None:
+            return name
+        filename, stream = column.retrieve(name)
+        with stream:
+            return self._store(table, field, stream, filename, digest)
 
     def find(self, table: TableMap, field: str, digests: Iterable[str]) -> dict[str, Stored]:
         """Files here by digest."""

@@ -34,7 +34,7 @@ class StoredRow:
     """A row as it stands in this site's table, in canonical form."""
 
     __slots__ = ("id", "uuid", "deleted", "deleted_rb", "modified_on", "created_on", "mci", "created_by", "modified_by",
-                 "owned_by_user", "owned_by_group", "values")
+                 "owned_by_user", "owned_by_group", "values", "files")
 
     id: int
     uuid: str
@@ -48,6 +48,7 @@ class StoredRow:
     owned_by_user: int | None
     owned_by_group: int | None
     values: dict[str, Any]
+    files: dict[str, str]               #: names of files by upload field; only in canonical rows of tables that have any
 
     def __init__(self, values: dict[str, Any], number: int, uuid: str, deleted: Any, deleted_rb: int | None,
                  modified_on: str | None, created_on: str | None, mci: int | None, created_by: int | None,

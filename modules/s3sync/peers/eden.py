@@ -3,19 +3,25 @@ from __future__ import annotations
 
 import re
 from io import BytesIO
-from typing import Any, Callable, Sequence
+from typing import Any, BinaryIO, Callable, Sequence
 
 from ..engine.outcome import Outcome
 from ..engine.peer import Batch, Peer, Receipt, Task
 from ..errors import PeerRefused
 from ..s3xml.reader import Document, Limits
+from ..s3xml.record import Upload
 from ..s3xml.schema import Schema
+from .download import downloaded
 from .http import HttpClient
 
 PATH = "/sync/sync.xml"
 
 REPAIR = ("If it runs eden-asp: its importer cannot take any push until modules/core/resource/importer.py reads "
           "sync_policy.conflict_resolver instead of sync_policy.onconflict")
+
+
+#: where an Eden offers files of upload fields
+FILE = re.compile(r"/(?:default/download|static)/(?!.*\.\./)[A-Za-z0-9_.%=/-]+\Z")
 
 
 class EdenPeer(Peer):
@@ -78,6 +84,11 @@ class EdenPeer(Peer):
         if said["status"] == "failed" and not rejected:
             raise PeerRefused(text or "no reason given")
         return Receipt(rejected, len(body), text)
+
+    def file(self, table: str, field: str, upload: Upload) -> BinaryIO | None:
+        """A file, from the peer's own site: of the address in the document only the part below the application counts."""
+        match = FILE.search(upload.url)
+        return downloaded(self.client, match.group(), (), self.limits.max_upload) if match else None
 
     def close(self) -> None:
         self.client.close()

@@ -2,13 +2,15 @@
 from __future__ import annotations
 
 import json
-from typing import Callable, Sequence
+from typing import BinaryIO, Callable, Sequence
 
 from ..engine.outcome import Outcome
 from ..engine.peer import Batch, Peer, Receipt, Task
 from ..errors import DocumentError, PeerRefused
 from ..s3xml.reader import Document, Limits
+from ..s3xml.record import Upload
 from ..s3xml.schema import Schema
+from .download import downloaded
 from .http import HttpClient
 
 PATH = "/sync/sync.xml"
@@ -74,7 +76,7 @@ class S3SyncPeer(Peer):
     def push(self, task: Task, body: bytes) -> Receipt:
         policies = task.policies
         params = [*self._params(task.resource), ("strategy", ",".join(sorted(policies.strategy))),
-                  ("update_policy", policies.update), ("conflict_policy", policies.conflict)]
+                  ("update_policy", policies.update), ("conflict_policy", policies.conflict), ("files", "1")]
         with self.client.post(PATH, params, body, content_type="text/xml", gzip=True, idempotent=True) as answer:
             said = answer.json()
         found = said.get("outcomes") if isinstance(said, dict) else None
@@ -82,6 +84,17 @@ class S3SyncPeer(Peer):
             raise PeerRefused("the answer to a push does not say what became of the records")
         outcomes = [o for o in map(Outcome.from_json, found) if o is not None]
         return Receipt(outcomes, len(body), str(said.get("message", ""))[:500])
+
+    def file(self, table: str, field: str, upload: Upload) -> BinaryIO | None:
+        if not upload.stored:
+            return None
+        params = [*self._params(table), ("file", field), ("digest", upload.stored)]
+        return downloaded(self.client, PATH, params, self.limits.max_upload)
+
+    def send_file(self, table: str, field: str, digest: str, filename: str, content: BinaryIO) -> None:
+        params = [*self._params(table), ("file", field), ("digest", digest), ("filename", filename)]
+        with self.client.post(PATH, params, content, content_type="application/octet-stream", idempotent=True) as answer:
+            answer.json()
 
     def close(self) -> None:
         self.client.close()

@@ -31,6 +31,7 @@ class Limits:
 
     max_document: int = 4 << 30       #: bytes of the document, expanded
     max_record: int = 32 << 20        #: bytes of one record with all that is nested in it
+    max_upload: int = 32 << 20        #: bytes of a file that comes with a record
     max_text: int = 8 << 20           #: characters of one value
     max_depth: int = 32               #: nested elements, the root being the first
     max_records: int = 20_000_000     #: records, nested ones included

@@ -17,6 +17,7 @@ from ..engine.scope import scope
 from ..engine.site import Site
 from ..errors import NotPermitted, UnknownResource
 from ..s3xml.record import Record
+from . import files
 from .answered import Answered
 from .request import Request, Response
 
@@ -34,6 +35,8 @@ def answer(site: Site, request: Request, repository: Repository | None) -> Respo
         raise UnknownResource(resource, hint="It is no table of this site, or one that may not be synchronised")
     if not site.host.can("read", resource):
         raise NotPermitted(f"read {resource}")
+    if request.get("file"):
+        return files.answer(site, request, resource)
     components = request.get("mcomponents").lower() != "none" and request.get("components").lower() != "none"
     task = Task(0, resource, components, filters=request.filters())
     if request.get("s3sync") and repository is not None:

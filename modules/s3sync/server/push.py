@@ -27,6 +27,7 @@ from ..errors import (
 )
 from ..s3xml.reader import Document, Limits
 from ..s3xml.schema import Schema
+from . import files
 from .request import Request, Response, message
 
 #: keys of a real Eden's answer and the fates they list; Eden counts among the updated what was so already
@@ -45,6 +46,8 @@ def answer(site: Site, request: Request, repository: Repository | None) -> Respo
         raise UnknownResource(resource, hint="It is no table of this site, or one that may not be synchronised")
     if not (site.host.can("create", resource) and site.host.can("update", resource)):
         raise NotPermitted(f"create and update {resource}")
+    if request.get("file"):
+        return files.receive(site, request, resource)
     return _receive(site, request, repository, resource)
 
 
@@ -74,6 +77,7 @@ def _receive(site: Site, request: Request, repository: Repository, resource: str
     outcomes: list[Outcome] = []
     applier = Applier(site, repository.id, repository.uuid, allowed, task_id)
     own = bool(request.get("s3sync"))
+    applier.asks_for_files = own and bool(request.get("files"))
     records = flatten(site, document)
     agreement = Agreement(site, repository.id, repository.uuid)
     for group in chunks(records, site.settings.batch_size) if own else windows(records, site.settings.batch_size):
