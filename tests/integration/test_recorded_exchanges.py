@@ -147,7 +147,8 @@ class EdenSite:
                         Field("organisation_type_id", "reference org_organisation_type"), *meta())
         db.define_table("org_organisation_branch", Field("organisation_id", organisation),
                         Field("branch_id", "reference org_organisation"), *meta())
-        db.define_table("gis_location", Field("name"), *(shown(n) for n in ("level", "L0", "L1", "addr_street", "addr_postcode")),
+        db.define_table("gis_location", Field("name"),
+                        *(shown(n) for n in ("level", "L0", "L1", "addr_street", "addr_postcode")),
                         Field("path", length=500), Field("gis_feature_type", "integer"), Field("parent", "reference gis_location"),
                         *(Field(n, "double") for n in ("lat", "lon", "elevation", "lat_min", "lat_max", "lon_min", "lon_max")),
                         Field("inherited", "boolean"), *meta())

@@ -184,7 +184,7 @@ class Writer:
 
     def _driver(self, values: dict[str, Any], names: list[str], stored: StoredRow | None = None) -> list[Any]:
         row = [values.get(name) for name in names]
-        for place, name, convert in self._conversions(names):
+        for place, _, convert in self._conversions(names):
             if row[place] is not None:
                 row[place] = convert(row[place])
         for name in self.table.uploads:
