@@ -150,7 +150,7 @@ def main() -> int:
     report.write(chosen.folder, summaries, machine.describe(load, version))
     report.show(console, summaries, chosen.repeats)
     if load > 0.5:
-        console.print(f"[yellow]The machine was busy already (load {load:.1f}): ratios of processor time hold, seconds less so[/]")
+        console.print(f"[yellow]The machine was busy already (load {load:.1f}): measure again when it is quiet[/]")
     console.print(f"{chosen.folder / 'results.json'}, {chosen.folder / 'results.svg'}", highlight=False)
     return 0
 
