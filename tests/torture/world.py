@@ -204,7 +204,7 @@ def differences(name: str, mine: Any, other: str, theirs: Any, plain: bool) -> I
     for key in sorted({*mine, *theirs}):
         here, there = mine.get(key), theirs.get(key)
         if plain and here and there:
-            there = {field: there[field] if value is not None else None for field, value in here.items()}
+            there = {field: there[field] if value not in (None, "") else value for field, value in here.items()}
         if here != there:
             yield f"{key}: {name} {here} / {other} {there}"
 

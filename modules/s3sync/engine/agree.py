@@ -38,6 +38,11 @@ class Agreed(NamedTuple):
     seen: str | None = None
     past: tuple[str, ...] = ()
 
+    def undecided(self, record: Record) -> bool:
+        """Does it look as before, but we differed, or wrote it there ourselves since (as far as Eden could take that)?"""
+        return self.remote == remote_digest(record) and (
+            self.local is None or (self.sent is not None and self.sent == record.modified_on != self.seen))
+
     def again(self, digest: str) -> bool:
         """Has it come back to this more than once?
 
@@ -81,8 +86,7 @@ class Agreement:
         readable = [r for r in records if r.uuid and not r.error]
         known = self.known(table, [str(r.uuid) for r in readable])
         changed = [r for r in readable if str(r.uuid) not in known or known[str(r.uuid)].remote != remote_digest(r)]
-        undecided = {str(r.uuid): r for r in readable if str(r.uuid) in known and known[str(r.uuid)].local is None}
-        undecided = {uuid: r for uuid, r in undecided.items() if known[uuid].remote == remote_digest(r)}
+        undecided = {str(r.uuid): r for r in readable if str(r.uuid) in known and known[str(r.uuid)].undecided(r)}
         site.index.lock(table)
         table_map = site.table(table)
         rows = table_map.by_uuid([*(str(r.uuid) for r in changed), *undecided], lock=True)
@@ -91,7 +95,8 @@ class Agreement:
         versions.update(site.index.absent(table, [str(r.uuid) for r in changed if r.uuid not in rows]))
         news, ours, stale = [], [], []
         for uuid, record in undecided.items():     # no news, but meanwhile we may have come to hold the same
-            if uuid in rows and uuid in versions and self._same(record, rows[uuid]):
+            if uuid in rows and uuid in versions and (self._same(record, rows[uuid])
+                                                      or self._written(record, rows[uuid], known[uuid])):
                 ours.append((self.repository_id, table, uuid, versions[uuid].digest, remote_digest(record), versions[uuid].vector,
                              _sql(record)))
         for record in changed:

@@ -68,7 +68,7 @@ def resolve(site: Site, conflict_id: int, choice: str | Mapping[str, Any]) -> st
     vector = increment(merge(version.vector if version else "", theirs_vector or ""), site.index.site)
     record = Record(name, uuid, values or {}, deleted=values is None, modified_on=site.now().isoformat()[:19],
                     mci=row.mci if row is not None else 0, vector=dump(parse(vector)))
-    from .apply import Applier                    # which keeps conflicts, and so needs this module
+    from .apply import Applier  # which keeps conflicts, and so needs this module
     from .decide import Policies
     outcome, = Applier(site, repository_id, "", Policies(update="OTHER", conflict="OTHER")).apply(name, [record])
     if outcome.result == "rejected":
