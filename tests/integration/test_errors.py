@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Callable, Iterator
 
 import pytest
+
 from sites import Site, free_port
 
 REGISTRATION = (Path(__file__).parents[2] / "examples" / "demo" / "at_registration.py").read_text(encoding="utf-8")

@@ -4,8 +4,8 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from s3sync.scheduler import shim
 from s3sync.execution.environment import Web2py
+from s3sync.scheduler import shim
 from s3sync.scheduler.shim import CronParser, JobGraph
 
 __all__ = ["CronParser", "JobGraph", "Scheduler"]
