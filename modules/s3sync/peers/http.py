@@ -160,8 +160,10 @@ class HttpClient:
             return self._send(path, params, headers, source, idempotent, expect)
         headers["Content-Encoding"] = "gzip"
         with closing(Spool()) as packed:
-            _compress(source, packed, self._tick)
-            return self._send(path, params, headers, packed, idempotent, expect)
+            size = _compress(source, packed, self._tick)
+            answer = self._send(path, params, headers, packed, idempotent, expect)
+            answer.bytes_sent = size
+            return answer
 
     def url(self, path: str, params: Params = ()) -> str:
         """The whole address. Names and values are percent-encoded, except the ``:`` and ``,`` Eden writes itself."""
@@ -332,12 +334,16 @@ def _port(parts: SplitResult) -> int | None:
     return parts.port or DEFAULT_PORTS.get(parts.scheme)
 
 
-def _compress(source: BinaryIO, target: Spool, tick: Callable[[], None]) -> None:
-    with gzip_file.GzipFile(fileobj=target, mode="wb", compresslevel=6, mtime=0) as packer:   # type: ignore[arg-type]
+def _compress(source: BinaryIO, target: Spool, tick: Callable[[], None]) -> int:
+    """Compress a file into another; returns its compressed size."""
+    # level 1: a tenth larger than level 6 for documents of records, in half the time
+    with gzip_file.GzipFile(fileobj=target, mode="wb", compresslevel=1, mtime=0) as packer:   # type: ignore[arg-type]
         for piece in iter(lambda: source.read(1 << 16), b""):
             tick()
             packer.write(piece)
+    size = target.tell()
     target.seek(0)
+    return size
 
 
 def _unfit(answer: Answer, accept: str) -> SyncError | None:

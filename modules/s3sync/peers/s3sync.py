@@ -78,12 +78,12 @@ class S3SyncPeer(Peer):
         params = [*self._params(task.resource), ("strategy", ",".join(sorted(policies.strategy))),
                   ("update_policy", policies.update), ("conflict_policy", policies.conflict), ("files", "1")]
         with self.client.post(PATH, params, body, content_type="text/xml", gzip=True, idempotent=True) as answer:
-            said = answer.json()
+            said, size = answer.json(), answer.bytes_sent
         found = said.get("outcomes") if isinstance(said, dict) else None
         if not isinstance(found, list):
             raise PeerRefused("the answer to a push does not say what became of the records")
         outcomes = [o for o in map(Outcome.from_json, found) if o is not None]
-        return Receipt(outcomes, len(body), str(said.get("message", ""))[:500])
+        return Receipt(outcomes, size, str(said.get("message", ""))[:500])
 
     def file(self, table: str, field: str, upload: Upload) -> BinaryIO | None:
         if not upload.stored:
