@@ -33,18 +33,18 @@ def measured(tmp_path_factory: pytest.TempPathFactory) -> Any:
     return measure
 
 
-def per_batch(measured: Any, direction: str, site: str, figure: str) -> float:
+def per_batch(measured: Any, direction: str, end: str, figure: str) -> float:
     """How much more each further batch costs."""
-    few, many = (measured(size, direction)["first"][site][figure] for size in (FEW, MANY[direction]))
+    few, many = (measured(size, direction)["first"][end][figure] for size in (FEW, MANY[direction]))
     return float((many - few) / ((MANY[direction] - FEW) / BATCH))
 
 
-@pytest.mark.parametrize("direction, site, statements, lookups", [
+@pytest.mark.parametrize("direction, end, statements, lookups", [
     ("pull", "here", 22, 11), ("pull", "there", 21, 17), ("push", "here", 21, 12), ("push", "there", 19, 15)])
-def test_batch_takes_the_same_few_statements_whatever_it_holds(measured: Any, direction: str, site: str, statements: int,
+def test_batch_takes_the_same_few_statements_whatever_it_holds(measured: Any, direction: str, end: str, statements: int,
                                                                lookups: int) -> None:
-    assert per_batch(measured, direction, site, "statements") <= statements
-    assert per_batch(measured, direction, site, "selects") <= lookups
+    assert per_batch(measured, direction, end, "statements") <= statements
+    assert per_batch(measured, direction, end, "selects") <= lookups
 
 
 @pytest.mark.parametrize("direction, receiver, sender", [("pull", "here", "there"), ("push", "there", "here")])
