@@ -105,9 +105,11 @@ class Index:
     def versions(self, table: str, uuids: Iterable[str]) -> dict[str, Version]:
         """The versions of these records, as far as they are known."""
         stamp = self._as_text('"modified_on"')
+        # MySQL would otherwise answer from a snapshot that may be older than the lock on the table
+        latest = " LOCK IN SHARE MODE" if self.db.dialect == "mysql" else ""
         return {row[0]: Version(row[1], row[2], row[3], row[4], _iso(row[5])) for row in self.db.rows_in(
             f'SELECT "record_uuid", "digest", "vector", "seq", "origin", {stamp} FROM "sync_version" '
-            'WHERE "tablename" = ? AND "record_uuid" IN ({})', uuids, [table])}
+            f'WHERE "tablename" = ? AND "record_uuid" IN ({{}}){latest}', uuids, [table])}
 
     def _as_text(self, column: str) -> str:
         return f"CAST({column} AS TEXT)" if self.db.dialect == "sqlite" else column
