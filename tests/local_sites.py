@@ -116,8 +116,8 @@ class LocalSite:
     def records(self, table: str) -> dict[str, dict[str, Any]]:
         """All live records of a table, as any site should hold them: by uuid, references as uuids."""
         found = {}
-        fields = [f for f in self.db[table] if f.name not in ("id", "uuid", "mci", "deleted", "deleted_fk", "deleted_rb", "created_on",
-                                                             "modified_on")]
+        local = ("id", "uuid", "mci", "deleted", "deleted_fk", "deleted_rb", "created_on", "modified_on")
+        fields = [f for f in self.db[table] if f.name not in local]
         for row in self.db(self.db[table].deleted != True).select():  # noqa: E712 - SQL
             values = {}
             for field in fields:

@@ -149,7 +149,8 @@ class EdenSite:
                         Field("branch_id", "reference org_organisation"), *meta())
         db.define_table("gis_location", Field("name"),
                         *(shown(n) for n in ("level", "L0", "L1", "addr_street", "addr_postcode")),
-                        Field("path", length=500), Field("gis_feature_type", "integer"), Field("parent", "reference gis_location"),
+                        Field("path", length=500), Field("gis_feature_type", "integer"),
+                        Field("parent", "reference gis_location"),
                         *(Field(n, "double") for n in ("lat", "lon", "elevation", "lat_min", "lat_max", "lon_min", "lon_max")),
                         Field("inherited", "boolean"), *meta())
         db.define_table("gis_location_tag", Field("location_id", "reference gis_location"), Field("tag"), Field("value"), *meta())

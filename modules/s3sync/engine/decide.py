@@ -46,7 +46,8 @@ class Settle(enum.Enum):
 class Policies:
     """What a task allows, seen from this site.
 
-    `update` is among POLICIES, `conflict` among CONFLICT_POLICIES; `fields` are (field, update policy) for fields that have one of their own.
+    `update` is among POLICIES, `conflict` among CONFLICT_POLICIES; `fields` are (field, update policy) for fields
+    that have one of their own.
     """
 
     strategy: frozenset[str] = frozenset(METHODS)

@@ -75,7 +75,8 @@ class Pusher:
         """Push all changes, then what they refer to and the peer has not, then what failed before."""
         site = self.site
         if not site.host.can("read", self.task.resource):
-            raise NotPermitted(f"read {self.task.resource}", hint="The user of the job (user_id in its vars) needs this permission")
+            raise NotPermitted(f"read {self.task.resource}",
+                               hint="The user of the job (user_id in its vars) needs this permission")
         tables = scope(site, self.task)
         self.exporter.covered = frozenset(name for name, _ in tables)
         positions = cursors.load(site, self.repository_uuid, self.task.id, "push", self.scope)
