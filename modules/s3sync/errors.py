@@ -10,9 +10,10 @@ import inspect
 
 __all__ = [
     "SyncError", "ConfigurationError", "ConnectError", "PeerTimeout", "TlsError", "ProxyError", "RedirectRefused",
-    "AuthenticationFailed", "NotAuthenticated", "NotPermitted", "NotRegistered", "PushNotAccepted", "UnknownResource",
-    "UnknownRepository", "BadFilter", "BadRequest", "DocumentError", "DocumentTruncated", "DocumentTooLarge", "EmptyAnswer", "PeerRefused",
-    "PeerFailed", "PeerBusy", "Interrupted", "AlreadyRunning", "LeaseLost", "RecordError", "SecretError", "InstallError",
+    "AuthenticationFailed", "NotAuthenticated", "NotPermitted", "NotRegistered", "PushNotAccepted",
+    "UnknownResource", "UnknownRepository", "BadFilter", "BadRequest", "DocumentError", "DocumentTruncated",
+    "DocumentTooLarge", "EmptyAnswer", "PeerRefused", "PeerFailed", "PeerBusy", "Interrupted", "AlreadyRunning",
+    "LeaseLost", "RecordError", "SecretError", "InstallError",
 ]
 
 
