@@ -7,7 +7,8 @@ import pytest
 from local_sites import same
 from practice import Field, conflicts, moved
 
-from s3sync.engine.conflicts import resolve
+from s3sync.engine.conflicts import count, details, resolve
+from s3sync.engine.conflicts import listed as listing
 from s3sync.errors import ConfigurationError
 
 
@@ -89,3 +90,36 @@ def test_a_plain_eden_is_not_overwritten_meanwhile(field: Field) -> None:
     resolve(field.a.open(), conflicts(field.a)[0].id, "mine")
     field.run(field.a, eden, plain=True)
     assert eden.get("org_organisation", uuid).name == "mine"
+
+
+def test_both_versions_are_shown_field_by_field(field: Field) -> None:
+    uuid = undecided(field)
+    site = field.a.open()
+    listed = listing(site)
+    entry, = listed.rows
+    assert (listed.total, entry.uuid, entry.label, entry.policy, entry.status) == (1, uuid, "mine", "ASK", "open")
+    assert count(site, entry.repository_id, entry.task_id) == 1 and count(site, 999) == 0
+    shown = details(site, entry.id)
+    sides = {s.name: (s.mine, s.theirs, s.now) for s in shown.fields if s.different}
+    assert sides == {"name": ("mine", "theirs", "mine"), "year": ("2", "1", "2"), "acronym": ("one", "theirs", "one")}
+    assert shown.by_field and shown.mine_modified_on and shown.theirs_modified_on
+    resolve(site, entry.id, "mine", user_id=7)
+    entry, = listing(site, status="resolved").rows
+    assert (entry.winner, entry.decided_by, listing(site).total) == ("mine", 7, 0) and entry.decided_on
+
+
+def test_what_a_policy_has_settled_can_be_decided_otherwise(field: Field) -> None:
+    """The version that lost is kept, and can be put back."""
+    field.link(field.a, field.b, "org_organisation", conflict_policy="OTHER")
+    uuid = field.a.insert("org_organisation", name="one")
+    field.run()
+    field.a.update("org_organisation", uuid, name="mine")
+    field.b.update("org_organisation", uuid, name="theirs")
+    field.run()
+    assert field.a.get("org_organisation", uuid).name == "theirs"
+    entry, = conflicts(field.a)
+    resolve(field.a.open(), entry.id, "mine")
+    assert field.run() == "success"
+    assert [site.get("org_organisation", uuid).name for site in (field.a, field.b)] == ["mine", "mine"]
+    field.run()
+    assert moved(field.a) == {}

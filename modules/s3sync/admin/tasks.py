@@ -20,7 +20,7 @@ def modes(this: Page) -> dict[int, Any]:
 def policies(this: Page) -> dict[str, Any]:
     """Names of the policies."""
     T = this.T
-    return {"NEWER": T("Newer"), "MASTER": T("Master"), "OTHER": T("Always"), "THIS": T("Never")}
+    return {"NEWER": T("Newer"), "MASTER": T("Master"), "OTHER": T("Always"), "THIS": T("Never"), "ASK": T("Ask")}
 
 
 def page(this: Page, repository: Any) -> dict[str, Any]:
@@ -58,8 +58,10 @@ def _fields(this: Page, task: Any) -> list[Input]:
 
     wins = {"NEWER": T("the record that was changed last wins"),
             "MASTER": T("the site where the record was created wins"),
-            "OTHER": T("the repository's record wins"), "THIS": T("this site's record stays")}
+            "OTHER": T("the repository's record wins"), "THIS": T("this site's record stays"),
+            "ASK": T("both stay as they are until a person decides; until then the record is not exchanged")}
     rules = [(value, name, wins[value]) for value, name in policies(this).items()]
+    updates = [rule for rule in rules if rule[0] in eden.POLICIES]
     names = modes(this)
     return [
         Choice("resource_name", T("Resource Name"), task and task.resource_name, required=True,
@@ -79,7 +81,7 @@ def _fields(this: Page, task: Any) -> list[Input]:
                          ("update", T("Update"), T("change records that are there")),
                          ("delete", T("Delete"), T("delete records that were deleted at the other site")),
                          ("merge", T("Merge"), T("merge records that were merged at the other site"))]),
-        Choice("update_policy", T("Update Policy"), stored("update_policy"), template="radio", options=rules,
+        Choice("update_policy", T("Update Policy"), stored("update_policy"), template="radio", options=updates,
                help=T("Whose record counts when only one site has changed it, or when that is not known.")),
         Choice("conflict_policy", T("Conflict Policy"), stored("conflict_policy"), template="radio", options=rules,
                help=T("Whose record counts when both sites have changed it since they last synchronized.")),

@@ -2,16 +2,18 @@
 from __future__ import annotations
 
 import json
-from datetime import timedelta
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from io import BytesIO
 from typing import Any, Iterable, Mapping, Sequence
 
-from ..errors import ConfigurationError
+from ..errors import ConfigurationError, DocumentError
 from ..index.vector import increment
 from ..s3xml.reader import Document
 from ..s3xml.record import Record
 from ..s3xml.writer import DocumentWriter, Encoder
 from .end import RESTRICTED
+from .listing import Listing, label, labels, listing, moment, words
 from .outcome import Outcome
 from .site import Site
 
@@ -84,11 +86,93 @@ def counts(site: Site, repository_id: int) -> int:
                              [repository_id, "open"]) or 0)
 
 
+COLUMNS = ("id", "repository_id", "task_id", "direction", "tablename", "record_uuid", "code", "error", "attempts", "first_on",
+           "last_on", "next_on", "status")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """An entry of sync_quarantine. `direction` is "pull" (rejected here) or "push" (rejected by the peer).
+
+    `code` is one of docs/reference/errors.md; `status` is "open" or "dismissed"; `label` is what the record is called.
+    """
+
+    id: int
+    repository_id: int
+    task_id: int | None
+    direction: str
+    table: str
+    uuid: str
+    label: str
+    code: str
+    error: str
+    attempts: int
+    first_on: datetime | None
+    last_on: datetime | None
+    next_on: datetime | None
+    status: str
+
+
+@dataclass(frozen=True)
+class Details:
+    """An entry with its record: as XML, "" if none was kept, and its values as people read them, by field.
+
+    `editable` tells that `edit` and `edit_xml` are possible: what a peer has rejected is corrected in the record itself.
+    """
+
+    entry: Entry
+    xml: str
+    fields: list[tuple[str, str]]
+    editable: bool
+
+
+def count(site: Site, repository_id: int | None = None, task_id: int | None = None) -> int:
+    """Open quarantined records."""
+    return listed(site, repository_id, task_id, limit=0).total
+
+
+def listed(site: Site, repository_id: int | None = None, task_id: int | None = None, status: str | None = "open",
+           direction: str | None = None, limit: int = 50, offset: int = 0) -> Listing[Entry]:
+    """Rejected records, the last one first; `status` and `direction` None for all of them."""
+    total, rows = listing(site, "sync_quarantine", COLUMNS, {"repository_id": repository_id, "task_id": task_id, "status": status,
+                                                             "direction": direction}, '"last_on" DESC, "id" DESC', limit, offset)
+    known = labels(site, ((row[4], row[5]) for row in rows))
+    return Listing(total, [_entry(row, known.get((row[4], row[5])) or _called(site, row[0], row[5])) for row in rows])
+
+
+def _entry(row: Sequence[Any], called: str) -> Entry:
+    return Entry(int(row[0]), int(row[1]), row[2], row[3], row[4], row[5], called, row[6] or "", row[7] or "", int(row[8] or 0),
+                 moment(row[9]), moment(row[10]), moment(row[11]), row[12] or "")
+
+
+def _called(site: Site, number: int, uuid: str) -> str:
+    """What a record that is not here is called, by what came of it."""
+    xml = site.db.value('SELECT "xml" FROM "sync_quarantine" WHERE "id" = ?', [number])
+    found = [r for r in read(site, xml or "<s3xml/>") if r.uuid == uuid]
+    return label(found[0].values, uuid) if found else uuid
+
+
+def details(site: Site, number: int) -> Details:
+    """An entry with its record. Raises ConfigurationError if there is no such entry."""
+    _, rows = listing(site, "sync_quarantine", (*COLUMNS, "xml"), {"id": number}, '"id"', 1, 0)
+    if not rows:
+        raise ConfigurationError(f"there is no quarantined record {number}")
+    row = rows[0]
+    name, uuid, xml = row[4], row[5], row[-1] or ""
+    found = [r for r in read(site, xml or "<s3xml/>") if r.table == name]
+    values = found[0].values if found else {}
+    fields = [(field, words(site, name, field, value)) for field, value in sorted(values.items())]
+    return Details(_entry(row, label(values, uuid)), xml, fields, row[3] == "pull" and bool(xml))
+
+
 def read(site: Site, xml: str) -> list[Record]:
     """The record of a stored document."""
     def schema(name: str):  # type: ignore[no-untyped-def]
         return site.table(name).schema if site.host.carries(name) else None
-    return list(Document(BytesIO(xml.encode("utf-8")), schema))
+    try:
+        return list(Document(BytesIO(xml.encode("utf-8")), schema))
+    except DocumentError:
+        return []                                # cut off in the middle, or not even XML
 
 
 # --- by hand ------------------------------------------------------------------------------------------------------
@@ -124,21 +208,55 @@ def edit(site: Site, number: int, values: Mapping[str, Any]) -> None:
     ConfigurationError
         There is no such entry, it is none of a pull, its XML cannot be read, or there is no such field.
     """
-    rows = site.db.rows('SELECT "xml", "direction", "tablename" FROM "sync_quarantine" WHERE "id" = ?', [number])
-    if not rows:
-        raise ConfigurationError(f"there is no quarantined record {number}")
-    xml, direction, name = rows[0]
-    if direction != "pull":
-        raise ConfigurationError("the peer has rejected this record", hint="Correct the record itself; it is sent again then")
+    xml, name, _ = _editable(site, number)
     fields = site.table(name).schema.by_name
     unknown = sorted(set(values) - set(fields))
     if unknown:
         raise ConfigurationError(f"{name} has no field {unknown[0]}")
     found = [r for r in read(site, xml or "<s3xml/>") if r.table == name and not r.error]
     if not found:
-        raise ConfigurationError("what came cannot be read as a record", hint="Correct it where it comes from")
+        raise ConfigurationError("what came is no readable record", hint="Correct its XML, or the record where it comes from")
     record = found[0]
     record.values.update(values)
+    _corrected(site, number, record)
+
+
+def edit_xml(site: Site, number: int, xml: str) -> None:
+    """Correct a record that was rejected here, as a document, and try it again with the next run. Commits.
+
+    As `edit`, but also for what could not be read.
+
+    Raises
+    ------
+    ConfigurationError
+        There is no such entry, it is none of a pull, or the document does not hold this one record in readable form.
+    """
+    _, name, uuid = _editable(site, number)
+    found = read(site, xml)
+    wrong = "" if len(found) == 1 else f"the document holds {len(found)} records that can be read, one is expected"
+    if not wrong and (found[0].table != name or found[0].uuid != uuid) and not uuid.startswith("line "):
+        wrong = f"the document is about {found[0].table} {found[0].uuid}, not about {name} {uuid}"
+    if not wrong and found[0].error:
+        wrong = found[0].error
+    if wrong:
+        raise ConfigurationError(wrong, hint="Nothing was changed. Keep the <s3xml> around the <resource> and its uuid")
+    _corrected(site, number, found[0])
+
+
+def _editable(site: Site, number: int) -> tuple[str | None, str, str]:
+    """XML, table and uuid of an entry that can be corrected here."""
+    rows = site.db.rows('SELECT "xml", "direction", "tablename", "record_uuid" FROM "sync_quarantine" WHERE "id" = ?', [number])
+    if not rows:
+        raise ConfigurationError(f"there is no quarantined record {number}")
+    xml, direction, name, uuid = rows[0]
+    if direction != "pull":
+        raise ConfigurationError("the peer has rejected this record", hint="Correct the record itself; it is sent again then")
+    if not site.host.carries(name):
+        raise ConfigurationError(f"there is no table {name} here that may be synchronised")
+    return xml, name, uuid
+
+
+def _corrected(site: Site, number: int, record: Record) -> None:
     record.xml = None
     if record.vector:
         record.vector = increment(record.vector, site.index.site)

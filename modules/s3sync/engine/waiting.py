@@ -1,10 +1,13 @@
 """References whose target has not arrived yet: remembered, and put in when it does (G6)."""
 from __future__ import annotations
 
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Iterable, Sequence
 
 from ..hosts.table import TableMap
 from ..index.digest import DELETED
+from .listing import Listing, labels, listing, moment
 from .site import Site
 
 Missing = tuple[str, str, str, str]     #: record uuid, field, target table, target uuid
@@ -91,3 +94,35 @@ def count(site: Site, repository_id: int) -> int:
     """Records from this repository that still wait for a reference."""
     return len(site.db.rows('SELECT DISTINCT "tablename", "record_uuid" FROM "sync_waiting" WHERE "repository_id" = ? '
                             f'AND {_GONE}', [repository_id]))
+
+
+@dataclass(frozen=True)
+class Waits:
+    """An entry of sync_waiting: a record, called `label`, whose `field` waits for a target.
+
+    `gone` tells that the target is known to be deleted: it is not asked for, but put in if it comes back.
+    """
+
+    id: int
+    repository_id: int | None
+    table: str
+    uuid: str
+    label: str
+    field: str
+    target_table: str
+    target_uuid: str
+    since: datetime | None
+    gone: bool
+
+
+def listed(site: Site, repository_id: int | None = None, limit: int = 50, offset: int = 0) -> Listing[Waits]:
+    """References that wait for their target, oldest first."""
+    columns = ("id", "repository_id", "tablename", "record_uuid", "fieldname", "target_table", "target_uuid", "since")
+    total, rows = listing(site, "sync_waiting", columns, {"repository_id": repository_id}, '"id"', limit, offset)
+    known = labels(site, ((row[2], row[3]) for row in rows))
+    found = []
+    for row in rows:
+        version = site.index.versions(row[5], [row[6]]).get(row[6])
+        found.append(Waits(int(row[0]), row[1], row[2], row[3], known.get((row[2], row[3]), row[3]), row[4], row[5], row[6],
+                           moment(row[7]), version is not None and version.deleted))
+    return Listing(total, found)

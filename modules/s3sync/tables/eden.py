@@ -23,6 +23,9 @@ PULL, PUSH, PULL_AND_PUSH, NONE = 1, 2, 3, 4
 #: ``sync_task.update_policy`` and ``.conflict_policy``
 POLICIES = ("NEWER", "MASTER", "OTHER", "THIS")
 
+#: ``sync_task.conflict_policy``; ASK, which leaves it to a person, is ours
+CONFLICT_POLICIES = (*POLICIES, "ASK")
+
 
 def utcnow() -> datetime.datetime:
     """The present time as stored in the database: naive UTC, to the second."""

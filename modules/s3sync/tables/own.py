@@ -126,7 +126,9 @@ def define(db: Any) -> None:
           Field("policy", length=16),
           Field("winner", length=8),                      # mine, theirs
           Field("status", length=16, default="settled"),  # settled (by policy), open, resolved (by a person)
-          Field("found_on", "datetime"))
+          Field("found_on", "datetime"),
+          Field("decided_on", "datetime"),                # by a person, here or (nobody known) at another site
+          Field("decided_by", "integer"))
     # One row per run of a repository.
     table("sync_run",
           Field("repository_id", "integer", notnull=True),
