@@ -25,6 +25,9 @@ from .tables import define_tables, ensure_indices, site_uuid
 
 logger = logging.getLogger("s3sync")
 
+#: databases whose tables this process has defined once, and thereby created or migrated
+_defined: set[tuple[str, str]] = set()
+
 
 class App:
     """s3sync in one application, for one request or task.
@@ -46,19 +49,48 @@ class App:
         self.application: str = request.application
         self.folder: str = request.folder
         self.scheduler: Any = None
+        self._make_scheduler: Callable[[], Any] | None = None     # before the tables that refer to its own
         deployment = environment.get("deployment_settings") or environment.get("settings") or {}
         self.settings: Settings = load_settings(_plain(deployment.get("sync") if hasattr(deployment, "get") else None))
         self.tasks: dict[str, Callable[..., str]] = {"sync_synchronize": self.synchronize}
         self.vault = Vault(os.path.join(self.folder, "private"))
         self.request = request
-        self.host: Web2pyHost = None  # type: ignore[assignment]  # needs the tables: see start
+        self._host: Web2pyHost | None = None
 
-    def start(self) -> None:
-        """Define the tables, make this site's identity if it has none yet."""
-        define_tables(self.db, self.T, user_id=lambda: self.auth.user_id if self.auth is not None else None)
+    @property
+    def host(self) -> Web2pyHost:
+        """The application, as the engine sees it."""
+        if self._host is None:
+            self.start()
+        assert self._host is not None
+        return self._host
+
+    def start(self, answering: bool = False) -> None:
+        """Define the tables, or those needed for answering a peer; make this site's identity if it has none yet."""
+        answering = answering and self.defined
+        if not answering and self.scheduler is None and self._make_scheduler is not None:
+            self.scheduler = self._make_scheduler()
+        define_tables(self.db, self.T, user_id=lambda: self.auth.user_id if self.auth is not None else None,
+                      answering=answering)
         ensure_indices(self.db)
+        _defined.add(self._database)
         base, domain = self._address()
-        self.host = Web2pyHost(self.db, self.auth, site_uuid(self.db), base, domain, self.settings.admin_role)
+        self._host = Web2pyHost(self.db, self.auth, site_uuid(self.db), base, domain, self.settings.admin_role)
+
+    def is_administrator(self) -> bool:
+        """Has who is logged in the administrators' role? Takes no tables of the module."""
+        auth = self.auth
+        return bool(auth is not None and auth.is_logged_in() and
+                    Web2pyHost(self.db, auth, "", admin_role=self.settings.admin_role).member())
+
+    @property
+    def _database(self) -> tuple[str, str]:
+        return str(self.db._uri), str(getattr(self.db._adapter, "folder", ""))
+
+    @property
+    def defined(self) -> bool:
+        """Has this process defined the tables before? They exist then."""
+        return self._database in _defined and "memory" not in str(self.db._uri)
 
     def _address(self) -> tuple[str, str]:
         """Public URL of this application and host name, as far as the request tells."""
@@ -107,6 +139,8 @@ class App:
     def queue(self, repository_id: int, user_id: int | None) -> int:
         """Queue a run for the worker; returns the id of its scheduler_task."""
         from .scheduler.jobs import queue
+        if "scheduler_task" not in self.db.tables:
+            self.start()
         number = queue(self.db, self.application, repository_id, user_id, self.settings.job_timeout)
         self.db.commit()
         return number
@@ -114,6 +148,8 @@ class App:
     def worker_alive(self) -> bool:
         """Is there a worker that would do a queued run?"""
         from .scheduler.jobs import worker_alive
+        if "scheduler_worker" not in self.db.tables:
+            self.start()
         return worker_alive(self.db)
 
     def _proxy(self) -> str:
@@ -215,12 +251,31 @@ class App:
 
 
 def attach(environment: Mapping[str, Any]) -> App:
-    """Set the module up in the application whose models are being executed (`environment` is their globals())."""
-    app = App(environment)
+    """Set the module up in the application whose models are being executed (`environment` is their globals()).
+
+    Tables are defined as far as the request needs them, for pyDAL takes longer to define them all than most requests
+    take otherwise: all for a worker, in a shell and for the pages, some for the answers to peers. Other controllers
+    have none before they ask for them, by `App.start` or whatever else the app offers.
+    """
     from .scheduler.gluon import attach as attach_scheduler
-    app.scheduler = attach_scheduler(app.db, app.synchronize)
-    app.start()
+    app = App(environment)
+    app._make_scheduler = lambda: attach_scheduler(app.db, app.synchronize)
+    request = environment["request"]
+    over_http = bool(request.env.request_method)
+    answering = over_http and _is_answer(request.controller, request.function, request.args(0) or "")
+    if not over_http or request.controller in PAGES or not app.defined:
+        app.start(answering)
     return app
+
+
+#: controllers that want all tables: the module's own, and web2py's database administration
+PAGES = ("sync", "appadmin")
+
+
+def _is_answer(controller: str, function: str, argument: str) -> bool:
+    """Does a peer ask this, rather than a person?"""
+    return controller == "sync" and (function in ("sync", "peer") or
+                                     (function == "repository" and argument.split(".")[0] == "register"))
 
 
 def _plain(values: Any) -> dict[str, Any]:

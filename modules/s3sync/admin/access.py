@@ -6,4 +6,4 @@ from typing import Any
 
 def is_administrator(app: Any) -> bool:
     """Is an administrator logged in?"""
-    return bool(app.auth is not None and app.auth.is_logged_in() and app.host.member())
+    return bool(app.is_administrator())

@@ -4,21 +4,25 @@ from __future__ import annotations
 from typing import Any, Callable
 
 from . import own
-from .eden import accepts_push, define
+from .eden import ANSWERING, accepts_push, define
 from .indices import ensure_indices
 
 __all__ = ["accepts_push", "define_tables", "ensure_indices", "site_uuid"]
 
 
 def define_tables(db: Any, T: Callable[[str], Any] | None = None, auth_user: bool = True,
-                  user_id: Callable[[], int | None] | None = None) -> None:
+                  user_id: Callable[[], int | None] | None = None, answering: bool = False) -> None:
     """Define all tables of the module on `db` (idempotent).
+
+    With `answering`, only those that answering a peer takes: pyDAL needs longer to define them all than to answer, and
+    s3sync's own are used without it. They must exist by then.
 
     ``scheduler_task`` and ``auth_user`` must be defined before, where the application has them; without them (or with
     ``auth_user=False``) the columns that would refer to them are plain integers. `user_id` tells who is logged in.
     """
-    define(db, T, user_id, auth_user)
-    own.define(db)
+    define(db, T, user_id, auth_user, ANSWERING if answering else None)
+    if not answering:
+        own.define(db)
 
 
 def site_uuid(db: Any) -> str:

@@ -17,6 +17,9 @@ from pydal.objects import Field
 #: What may happen to records (``sync_task.strategy``), in Eden's order
 STRATEGIES = ("create", "update", "delete", "merge")
 
+#: the tables that answering a peer takes
+ANSWERING = frozenset(("sync_config", "sync_repository", "sync_task", "sync_resource_filter", "sync_log"))
+
 #: ``sync_task.mode``
 PULL, PUSH, PULL_AND_PUSH, NONE = 1, 2, 3, 4
 
@@ -69,7 +72,7 @@ def meta_fields(db: Any, user_id: Callable[[], int | None] | None = None, auth_u
 
 
 def define(db: Any, T: Callable[[str], Any] | None = None, user_id: Callable[[], int | None] | None = None,
-           auth_user: bool = True) -> None:
+           auth_user: bool = True, only: frozenset[str] | None = None) -> None:
     """Define Eden's `sync_*` tables on `db` (idempotent).
 
     Parameters
@@ -79,6 +82,7 @@ def define(db: Any, T: Callable[[str], Any] | None = None, user_id: Callable[[],
     T : translates labels
     user_id : who is logged in, for the columns that record it
     auth_user : False = never refer to ``auth_user``
+    only : these tables, which must exist in the database and are not migrated; None = all
     """
     text: Callable[[str], Any] = T or str
     scheduler_task = "reference scheduler_task" if "scheduler_task" in db.tables else "integer"
@@ -86,8 +90,9 @@ def define(db: Any, T: Callable[[str], Any] | None = None, user_id: Callable[[],
     uploads = os.path.join(os.path.dirname(os.path.abspath(folder)), "uploads", "datasets") if folder else None
 
     def table(name: str, *fields: Field, meta: bool = True) -> None:
-        if name not in db.tables:
-            db.define_table(name, *fields, *(meta_fields(db, user_id, auth_user) if meta else ()))
+        if name not in db.tables and (only is None or name in only):
+            own = {} if only is None else {"migrate": False}
+            db.define_table(name, *fields, *(meta_fields(db, user_id, auth_user) if meta else ()), **own)
 
     def secret(name: str, label: str) -> Field:
         # newer pyDAL hashes password fields unless told otherwise, and a hash cannot be sent to a peer
