@@ -3,7 +3,7 @@
 if "s3sync_app" not in globals():       # models/sync.py: the deployment has no "sync" module
     raise HTTP(404, T("Synchronization is not enabled on this site."))
 
-from s3sync.admin import configuration, homepage, repositories
+from s3sync.admin import configuration, homepage, pauses, repositories
 from s3sync.admin import log as log_pages
 
 
@@ -24,6 +24,11 @@ def repository():
         request.extension = request.args(0).partition(".")[2] or request.extension
         return s3sync_app.rest_register(request, response)
     return repositories.page(s3sync_app)
+
+
+def pause():
+    """Pause the schedules of all repositories, and resume them."""
+    return pauses.page(s3sync_app)
 
 
 def log():

@@ -179,6 +179,18 @@ class Browser:
         return {self.text_of(name): self.text_of(value)
                 for name, value in zip(self.all(".s3-list dt"), self.all(".s3-list dd"))}
 
+    def jobs(self) -> list[dict[str, str]]:
+        """The jobs of a schedule: what is said of each, with its heading and state."""
+        found = []
+        for card in self.all(".s3-jobs > li"):
+            badge = card.find_element(By.CSS_SELECTOR, "h2 .s3-badge")
+            found.append({
+                "When": self.text_of(card.find_element(By.CSS_SELECTOR, "h2")).removesuffix(self.text_of(badge)).strip(),
+                "State": self.text_of(badge),
+                **{self.text_of(name): self.text_of(value) for name, value in zip(
+                    card.find_elements(By.CSS_SELECTOR, "dt"), card.find_elements(By.CSS_SELECTOR, "dd"))}})
+        return found
+
     def wait(self, condition: Callable[[], T], seconds: float = 60.0) -> T:
         """Wait until `condition` gives something true, and return that."""
         end = time.monotonic() + seconds

@@ -175,10 +175,23 @@ def test_06_set_up_the_schedule(browser: Browser) -> None:
     browser.picture("06-job")
     browser.click("Save")
     assert "The job has been saved." in browser.text
-    lines = browser.table()
-    assert [(line["Period"], line["State"], line["Repeat"], line["Next run"]) for line in lines] == [
-        ("every hour", "Waiting for its time", "without limit", "2040-01-01 06:00")]
+    job, = browser.jobs()
+    assert (job["When"], job["State"], job["Repeat"]) == ("Every hour", "Waiting for its time", "without limit")
+    assert browser.one(".s3-times").text.splitlines() == [f"2040-01-01 {hour:02}:00" for hour in (6, 7, 8, 9, 10)]
+    browser.fill("Allowed Hours", "at night")
+    browser.fill("Bandwidth", "500")
+    browser.click("Save")
+    assert "'at night' is no time like" in browser.text and browser.field("Bandwidth").get_attribute("value") == "500"
+    browser.picture("06-limits-error")
+    browser.fill("Allowed Hours", "mon-fri 20:00-06:00")
+    browser.click("Save")
+    job, = browser.jobs()
+    assert job["When"] == "Every hour, Monday to Friday 20:00 to 06:00"
+    assert browser.one(".s3-times").text.splitlines() == [f"2040-01-02 {hour:02}:00" for hour in (20, 21, 22, 23)] + [
+        "2040-01-03 00:00"]                                            # the first of January is a Sunday
     browser.picture("06-schedule")
+    browser.fill("Allowed Hours", "")
+    browser.click("Save")
 
 
 def test_07_without_a_worker_it_says_what_to_do(browser: Browser) -> None:
@@ -246,35 +259,58 @@ def test_11_a_scheduled_run_happens_by_itself(browser: Browser, local: Any, remo
     remote.shell(RECORDS, {"name": "Later Relief"})
     runs = len(local.sql("SELECT id FROM sync_run"))
     browser.open(f"{local.url}/sync/repository/1/job")
-    browser.click("Open every hour")
+    browser.click("Open Every hour")
     browser.fill("Start", "2026-01-01T00:00")
     browser.click("Save")
     browser.wait(lambda: len(local.sql("SELECT id FROM sync_run WHERE status = 'success'")) > runs, 90)
     assert "Later Relief" in names(local)
-    browser.wait(lambda: browser.driver.refresh() or browser.table()[0]["Result"] == "Completed", 60)
-    assert browser.table()[0]["State"] == "Waiting for its time"
+    browser.wait(lambda: browser.driver.refresh() or browser.jobs()[0]["Last run"].endswith(" Success"), 60)
+    assert browser.jobs()[0]["State"] == "Waiting for its time"
     browser.picture("11-schedule-after-a-run")
 
 
-def test_12_deleting_asks_first(browser: Browser, local: Any) -> None:
+def test_12_pausing(browser: Browser, local: Any, remote: Any) -> None:
+    """A job; everything, which each page says; and a run now of what is paused."""
+    browser.click("Pause")
+    assert "The job is paused" in browser.text and browser.jobs()[0]["State"] == "Paused"
+    browser.picture("12-job-paused")
+    browser.click("Pause everything…")
+    browser.picture("12-pause-everything")
+    browser.click("Pause everything")
+    assert browser.path == "/eden/sync/index" and "Everything is paused since" in browser.text
+    browser.picture("12-everything-paused")
+    remote.shell(RECORDS, {"name": "Relief in a Pause"})
     browser.open(f"{local.url}/sync/repository/1/job")
-    browser.click("Open every hour")
+    browser.click("Run now")
+    browser.wait(lambda: "Relief in a Pause" in names(local), 90)
+    browser.wait(lambda: browser.one(".s3-primary").text == "Synchronize Now")
+    browser.click("Resume…")
+    browser.click("Resume everything")
+    assert "The schedules run again." in browser.text and "Everything is paused since" not in browser.text
+    browser.open(f"{local.url}/sync/repository/1/job")
+    browser.click("Resume")
+    assert browser.jobs()[0]["State"] == "Waiting for its time"
+
+
+def test_13_deleting_asks_first(browser: Browser, local: Any) -> None:
+    browser.open(f"{local.url}/sync/repository/1/job")
+    browser.click("Open Every hour")
     browser.click("Delete…")
     assert "Do you really want to delete this?" in browser.text
-    browser.picture("12-delete")
+    browser.picture("13-delete")
     browser.click("Cancel")
-    assert len(browser.table()) == 1
-    browser.click("Open every hour")
+    assert len(browser.jobs()) == 1
+    browser.click("Open Every hour")
     browser.click("Delete…")
     browser.click("Delete this job")
     assert "The job has been deleted." in browser.text and "No job is planned" in browser.text
 
 
-def test_13_it_works_on_a_phone(browser: Browser, local: Any) -> None:
+def test_14_it_works_on_a_phone(browser: Browser, local: Any) -> None:
     """Nothing is wider than the screen, and everything can be reached."""
     browser.size(PHONE)
-    for page in ("index", "config", "repository", "repository/1", "repository/1/task", "repository/1/job/create",
-                 "repository/1/now", "log"):
+    for page in ("index", "config", "repository", "repository/1", "repository/1/task", "repository/1/job",
+                 "repository/1/job/create", "repository/1/now", "log"):
         browser.open(f"{local.url}/sync/{page}")
         assert browser.driver.execute_script("return document.documentElement.scrollWidth") <= PHONE[0], page
     browser.open(f"{local.url}/sync/repository")
@@ -284,7 +320,7 @@ def test_13_it_works_on_a_phone(browser: Browser, local: Any) -> None:
     assert "has been queued" in browser.text
 
 
-def test_14_it_works_without_scripts(tmp_path_factory: pytest.TempPathFactory, local: Any) -> None:
+def test_15_it_works_without_scripts(tmp_path_factory: pytest.TempPathFactory, local: Any) -> None:
     """Everything is plain pages and forms; progress is seen by loading the page again, which it does by itself."""
     plain = Browser(Path(tmp_path_factory.mktemp("profile")), javascript=False)
     try:
@@ -302,11 +338,12 @@ def test_14_it_works_without_scripts(tmp_path_factory: pytest.TempPathFactory, l
         plain.close()
 
 
-def test_15_labels_and_headings(browser: Browser, local: Any) -> None:
+def test_16_labels_and_headings(browser: Browser, local: Any) -> None:
     """What a screen reader needs: one h1, a name for every field and link, a caption for every table."""
     browser.size((1280, 900))
     for page in ("index", "config", "repository", "repository/create", "repository/1", "repository/1/task",
-                 "repository/1/task/1", "repository/1/job/create", "repository/1/now", "repository/1/log", "log"):
+                 "repository/1/task/1", "repository/1/job", "repository/1/job/create", "repository/1/now",
+                 "repository/1/log", "log"):
         browser.open(f"{local.url}/sync/{page}")
         assert browser.driver.execute_script(UNNAMED) == [], page
 

@@ -16,4 +16,4 @@ def page(app: Any) -> dict[str, Any]:
     rows = this.db(repository.deleted != True).select(orderby=repository.name)  # noqa: E712
     return this.view("index", this.T("Synchronization"), repositories=rows,
                      last_runs=run.last_runs(this.db, [row.id for row in rows]),
-                     worker_alive=app.worker_alive(), command=run.worker_command(this))
+                     worker_alive=app.worker_alive())

@@ -5,25 +5,22 @@ those of the server's clock, not UTC.
 """
 from __future__ import annotations
 
-import datetime
 import json
-import uuid
+from types import SimpleNamespace
 from typing import Any
 
+from ..hours import Hours, parse
+from ..scheduler import schedule
 from ..tables import eden
-from .fields import Checkbox, Duration, Input, Moment, Number
+from . import job_form, limits
+from .fields import Input
 from .form import Form, refuse_other_posts
+from .job_form import TAKEN
 from .page import SUCCESS, WARNING, Page
 from .tabs import tabs
 
-FUNCTION = "sync_synchronize"
-
 #: the worker will not take the job up again by itself, because something went wrong
 BROKEN = ("FAILED", "TIMEOUT")
-#: the job has come to its end
-ENDED = ("COMPLETED", "EXPIRED", "STOPPED")
-#: a worker has it
-TAKEN = ("ASSIGNED", "RUNNING")
 
 
 def of_repository(db: Any, repository_id: int) -> list[Any]:
@@ -40,13 +37,13 @@ def page(this: Page, repository: Any) -> Any:
     if len(this.args) == 2:
         return _list(this, repository)
     if this.args[2:] == ["create"]:
-        return _edit(this, repository, None)
+        return job_form.page(this, repository, None)
     job = next((row for row in of_repository(this.db, repository.id) if str(row.id) == this.args[2]), None)
     if job is None:
         this.not_found(this.T("There is no such record. It may have been deleted meanwhile."))
     rest = this.args[3:]
     if rest in ([], ["update"]):
-        return _edit(this, repository, job)
+        return job_form.page(this, repository, job)
     if rest == ["delete"]:
         return _delete(this, repository, job)
     if rest == ["reset"]:
@@ -62,99 +59,98 @@ def states(this: Page) -> dict[str, Any]:
             "EXPIRED": T("Ended")}
 
 
-def period_text(this: Page, seconds: int | None) -> str:
-    """A period in words."""
-    T = this.T
-    amount, unit = Duration("", "", seconds).parts()
-    if amount == "1":
-        return str({"days": T("every day"), "hours": T("every hour"), "minutes": T("every minute"),
-                    "seconds": T("every second")}[unit])
-    words = {"days": T("every %(n)s days"), "hours": T("every %(n)s hours"), "minutes": T("every %(n)s minutes"),
-             "seconds": T("every %(n)s seconds")}
-    return str(words[unit]) % {"n": amount}
-
-
-def _last_run(db: Any, job_id: int) -> Any:
-    table = db.scheduler_run
-    return db(table.task_id == job_id).select(table.status, table.start_time, table.stop_time,
-                                              orderby=~table.id, limitby=(0, 1)).first()
+# --- the list -----------------------------------------------------------------------------------------------------
 
 
 def _list(this: Page, repository: Any) -> dict[str, Any]:
-    rows = of_repository(this.db, repository.id)
-    return this.view("jobs", repository.name, repository=repository, tabs=tabs(this, repository, "job"), jobs=rows,
-                     last_runs={row.id: _last_run(this.db, row.id) for row in rows}, states=states(this),
-                     period_text=lambda seconds: period_text(this, seconds), broken=BROKEN, ended=ENDED, taken=TAKEN,
-                     worker_alive=this.app.worker_alive())
-
-
-def _fields(this: Page, job: Any) -> list[Input]:
-    T, settings = this.T, this.app.settings
-    now = datetime.datetime.now().replace(second=0, microsecond=0)
-    units = [("seconds", T("seconds")), ("minutes", T("minutes")), ("hours", T("hours")), ("days", T("days"))]
-    clock = T("Time of this server, where it is now %(now)s.", {"now": now.strftime("%Y-%m-%d %H:%M")})
-    return [
-        Checkbox("enabled", T("Enabled"), job.enabled if job else True,
-                 help=T("Without this the job stays, but does not run.")),
-        Moment("start_time", T("Start"), job.start_time if job else now, required=True, help=clock),
-        Moment("stop_time", T("Stop"), job and job.stop_time,
-               help=T("Nothing is started after this time. Empty: no end.")),
-        Number("repeats", T("Repeat"), job.repeats if job else 0, most=1_000_000,
-               help=T("How often it runs altogether; 0 = without limit.")),
-        Duration("period", T("Period"), job.period if job else settings.job_period, least=10, units=units,
-                 help=T("The time from one start to the next.")),
-        Duration("timeout", T("Timeout"), job.timeout if job else settings.job_timeout, least=10, units=units,
-                 help=T("A run that takes longer is stopped. The next one goes on where it was.")),
-        Number("retry_failed", T("Retry after failure"), job.retry_failed if job else -1, least=-1, most=1_000_000,
-               help=T("How often a run that failed or took too long may be followed by another one; -1 = always. After "
-                      "that the job stops until it is reset.")),
-    ]
-
-
-def _edit(this: Page, repository: Any, job: Any) -> dict[str, Any]:
     T = this.T
-    back = this.url("repository", repository.id, "job")
-    form = Form(this, "sync_job", _fields(this, job), cancel=back)
-    if form.accepts() and _save(this, repository, job, form):
-        this.message(T("The job has been saved."), SUCCESS)
-        this.go(back)
-    refuse_other_posts(this, form)
-    title = T("Edit Job") if job else T("Add Job")
-    this.crumb(title)
-    return this.view("job", title, repository=repository, job=job, form=form,
-                     delete_url=this.url("repository", repository.id, "job", job.id, "delete") if job else "")
+    actions = Form(this, "sync_job_action", action=this.url("repository", repository.id, "job"))
+    form = Form(this, "sync_limits", limits.fields(this, repository), submit=T("Save"),
+                action=this.url("repository", repository.id, "job"))
+    if actions.accepts():
+        _act(this, repository)
+    if form.accepts():
+        limits.save(repository, form)
+        this.message(T("Allowed hours and bandwidth have been saved."), SUCCESS)
+        this.go(this.url("repository", repository.id, "job"))
+    refuse_other_posts(this, actions, form)
+    hours, mistake = allowed_hours(repository)
+    return this.view("jobs", repository.name, repository=repository, tabs=tabs(this, repository, "job"), actions=actions,
+                     form=form, hours=hours, mistake=mistake, worker_alive=this.app.worker_alive(),
+                     jobs=[shown(this, row, hours) for row in of_repository(this.db, repository.id)])
 
 
-def _save(this: Page, repository: Any, job: Any, form: Form) -> bool:
+def allowed_hours(repository: Any) -> tuple[Hours, str]:
+    """The repository's allowed hours, and what is wrong with them (then they are ignored)."""
+    try:
+        return parse(repository.allowed_hours), ""
+    except ValueError as error:
+        return Hours(), str(error)
+
+
+def shown(this: Page, row: Any, hours: Hours) -> SimpleNamespace:
+    """A job as the list shows it."""
+    T = this.T
+    broken, taken = row.status in BROKEN, row.status in TAKEN
+    paused = not row.enabled and not taken
+    state = T("Paused") if paused and row.status == "QUEUED" else states(this).get(row.status, row.status)
+    text = schedule.words(row, hours, T)
+    times = schedule.next_times(row, 5, hours=hours)
+    last, result, kind, said = last_run(this, row)
+    return SimpleNamespace(
+        row=row, words=text[:1].upper() + text[1:], state=state, kind="error" if broken else "info" if taken else
+        "warning" if paused else "none", broken=broken, paused=paused, taken=taken, times=[this.local(time) for time in times],
+        last=last, result=result, result_kind=kind, said=said,
+        repeats=T("%(run)s of %(repeats)s", {"run": row.times_run or 0, "repeats": row.repeats}) if row.repeats else
+        T("without limit"),
+        timeout=job_form.duration_text(this, row.timeout),
+        retries=T("always") if row.retry_failed == -1 else str(row.retry_failed or 0))
+
+
+def last_run(this: Page, row: Any) -> tuple[str, Any, str, str]:
+    """(when, result, kind of badge, what was said) of a job's last run; empty if it had none or it is not known."""
     T, db = this.T, this.db
-    values = dict(form.values)
-    now = datetime.datetime.now().replace(microsecond=0)
-    if values["stop_time"] and values["stop_time"] <= values["start_time"]:
-        form.reject("stop_time", T("It must stop after it starts."))
-    elif values["stop_time"] and values["stop_time"] <= now and values["enabled"]:
-        form.reject("stop_time", T("This time is over: the job would not run any more."))
-    if form.errors:
-        return False
-    due = max(values["start_time"], now)
+    run = db(db.scheduler_run.task_id == row.id).select(orderby=~db.scheduler_run.id, limitby=(0, 1)).first()
+    if run is None:
+        return this.local(row.last_run_time), "", "none", ""
+    names = {"success": T("Success"), "warning": T("Warning"), "error": T("Error"), "fatal": T("Error")}
+    try:
+        found = json.loads(run.run_result or "null")
+    except ValueError:
+        found = None
+    if run.status == "COMPLETED" and found in names:
+        return this.local(run.start_time), names[found], "error" if found == "fatal" else found, ""
+    kind = {"COMPLETED": "success", "RUNNING": "info"}.get(run.status, "error")
+    said = (run.traceback or "").strip().splitlines()[-1:] if kind == "error" else []
+    return this.local(run.start_time), states(this).get(run.status, run.status), kind, "".join(said)
+
+
+def _act(this: Page, repository: Any) -> None:
+    """One of the buttons at a job: its name says what to do, its value with which."""
+    T, db = this.T, this.db
+    sent = this.request.post_vars
+    name, number = next(((name, Input.sent(sent, name)) for name in ("run", "pause", "resume") if Input.sent(sent, name)),
+                        ("", ""))
+    job = next((row for row in of_repository(db, repository.id) if str(row.id) == number), None)
     if job is None:
-        user_id = this.auth.user_id or 0
-        job_id = db.scheduler_task.insert(
-            application_name=f"{this.request.application}/default", task_name=str(uuid.uuid4()),
-            function_name=FUNCTION, args=json.dumps([int(repository.id)]), vars=json.dumps({"user_id": int(user_id)}),
-            next_run_time=due, **values)
-        db.sync_job.insert(repository_id=repository.id, scheduler_task_id=job_id)
-        return True
-    # a worker may have taken the job meanwhile: only what the form shows is written, and the plan only if it changes
-    planned = values["start_time"] != job.start_time.replace(second=0) or values["period"] != job.period
-    if not planned:
-        del values["start_time"]
-    if job.status in ENDED and values["enabled"] and (not values["repeats"] or values["repeats"] > (job.times_run or 0)
-                                                      or planned):
-        values.update(status="QUEUED", next_run_time=due, times_run=0)
-    elif planned and job.status not in TAKEN:
-        values.update(next_run_time=due)
-    db(db.scheduler_task.id == job.id).update(**values)
-    return True
+        this.message(T("Nothing was changed: there is no such job. It may have been deleted meanwhile."), WARNING)
+    elif name == "run":
+        if not repository.url:
+            this.message(T("There is no URL for this repository: this site cannot contact it."), WARNING)
+        else:
+            this.app.queue(repository.id, this.auth.user_id)
+            if this.app.worker_alive():
+                this.message(T("The synchronization has been queued: the worker starts it within seconds."), SUCCESS)
+            this.go(this.url("repository", repository.id, "now"))
+    else:
+        db(db.scheduler_task.id == job.id).update(enabled=name == "resume")
+        this.message(T("The job runs again at its next time.") if name == "resume" else
+                     T("The job is paused: it does not run until it is resumed. A run that is going on now is not stopped."),
+                     SUCCESS)
+    this.go(this.url("repository", repository.id, "job"))
+
+
+# --- deleting, resetting ------------------------------------------------------------------------------------------
 
 
 def remove(db: Any, job: Any) -> None:
@@ -173,7 +169,7 @@ def _delete(this: Page, repository: Any, job: Any) -> dict[str, Any]:
         this.go(back)
     refuse_other_posts(this, form)
     this.crumb(T("Delete"))
-    return this.view("delete", T("Delete Job"), form=form, what=f"{repository.name}: {period_text(this, job.period)}",
+    return this.view("delete", T("Delete Job"), form=form, what=f"{repository.name}: {schedule.words(job, None, T)}",
                      consequences=[T("The repository is no longer synchronized at these times."),
                                    T("A run that is going on now is not stopped.")])
 

@@ -30,7 +30,7 @@ def page(this: Page, repository: Any) -> dict[str, Any]:
         this.go(here)
     refuse_other_posts(this, start, foreground)
     return this.view("now", repository.name, repository=repository, tabs=tabs(this, repository, "now"), start=start,
-                     foreground=foreground, command=run.worker_command(this), tasks=tasks, **state)
+                     foreground=foreground, tasks=tasks, **state)
 
 
 def _may_start(this: Page, repository: Any, state: dict[str, Any], queued_counts: bool = True) -> bool:

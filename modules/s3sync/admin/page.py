@@ -9,6 +9,7 @@ from gluon import current
 from gluon.html import URL
 from gluon.http import HTTP, redirect
 
+from ..engine import pause
 from .access import is_administrator
 
 #: How a message is shown
@@ -72,6 +73,11 @@ class Page:
         """Answer that there is no such thing."""
         self.refuse(404, text or self.T("There is no such page."))
 
+    @property
+    def worker_command(self) -> str:
+        """What starts the worker, in web2py's folder."""
+        return f"python web2py.py -K {self.request.application} -Q"
+
     # -- what is asked ----------------------------------------------------------------------------------------------
 
     @property
@@ -121,7 +127,7 @@ class Page:
         kept = self.session.s3sync_messages or []
         if kept:
             self.session.s3sync_messages = None
-        return {"s3sync_view": SimpleNamespace(page=self, title=title, crumbs=self._crumbs,
+        return {"s3sync_view": SimpleNamespace(page=self, title=title, crumbs=self._crumbs, paused=pause.since(self.db),
                                                messages=[*kept, *self._messages], **variables)}
 
     def when(self, value: datetime.datetime | None) -> str:

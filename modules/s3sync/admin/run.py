@@ -6,17 +6,13 @@ import json
 from types import SimpleNamespace
 from typing import Any, Iterable
 
+from ..scheduler.jobs import TASK
 from ..tables import eden
-from .jobs import FUNCTION, TAKEN
+from .job_form import TAKEN
 from .page import Page
 
 #: task counts in the order shown: column, name
 COUNTS = ("created", "updated", "deleted", "merged", "unchanged", "kept", "waiting", "conflicts", "rejected")
-
-
-def worker_command(this: Page) -> str:
-    """What starts the worker, in web2py's folder."""
-    return f"python web2py.py -K {this.request.application} -Q"
 
 
 def last_runs(db: Any, repository_ids: Iterable[int]) -> dict[int, Any]:
@@ -43,7 +39,7 @@ def is_active(this: Page, row: Any) -> bool:
 def queued(db: Any, repository_id: int) -> Any:
     """A manual synchronization that waits for a worker, or is being taken up by one."""
     table = db.scheduler_task
-    rows = db((table.function_name == FUNCTION) & table.status.belongs(("QUEUED", *TAKEN)) & (table.enabled == True) &  # noqa: E712
+    rows = db((table.function_name == TASK) & table.status.belongs(("QUEUED", *TAKEN)) & (table.enabled == True) &  # noqa: E712
               (table.args == json.dumps([int(repository_id)])) & table.vars.contains('"manual"')).select(
                   table.id, table.status, orderby=~table.id)
     return rows.first()

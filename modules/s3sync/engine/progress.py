@@ -41,6 +41,7 @@ class Run:
     def commit(self) -> None:
         """A batch is done for good. Raises Interrupted if it is to be the last one."""
         self.site.db.commit()
+        self.stop.look()
         self.stop.check()
 
     def beat(self) -> None:
@@ -49,6 +50,7 @@ class Run:
         if time.monotonic() - self._beaten > 5:
             self.touch()
             self.site.db.commit()
+            self.stop.look()
 
     def touch(self) -> None:
         """A sign of life, in the caller's transaction. Raises LeaseLost."""

@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Callable
 
 from ..errors import AlreadyRunning, ConfigurationError, ConnectError, Interrupted, LeaseLost, SyncError
-from . import allowed, log
+from . import allowed, log, pause
 from .lease import Lease, own_name
 from .outcome import RESULTS
 from .peer import Peer, Task
@@ -58,8 +58,10 @@ class Runner:
         """
         site = self.site
         repository = load(site.db.dal, repository_id)
-        if not manual and not allowed.now(site, repository, self.clock(), self.stop):
-            return "warning"
+        if not manual:
+            if pause.holds(site, repository) or not allowed.now(site, repository, self.clock(), self.stop):
+                return "warning"
+            self.stop.watch(pause.watch(site))
         lease = Lease(site, f"repository/{repository.id}", f"{own_name()}/{secrets.token_hex(3)}")
         try:
             lease.take()

@@ -23,6 +23,7 @@ class Stop:
         self._limits: list[tuple[float, str]] = []
         self._asked = ""
         self._waits: list[Callable[[], None]] = []
+        self._watches: list[Callable[[], str]] = []
 
     def after(self, seconds: float, reason: str) -> None:
         """It has to end so many seconds from now; `reason` is for the log."""
@@ -36,6 +37,17 @@ class Stop:
     def breaks(self, wait: Callable[[], None]) -> None:
         """`wait` is called once the run has to end: it breaks off what another thread is waiting for."""
         self._waits.append(wait)
+
+    def watch(self, reason: Callable[[], str]) -> None:
+        """`reason` is asked by `look`: why the run has to end, or an empty text."""
+        self._watches.append(reason)
+
+    def look(self) -> None:
+        """Ask those who watch; only where no transaction is open, by the thread that has the database."""
+        for watch in self._watches:
+            reason = watch()
+            if reason:
+                self.ask(reason)
 
     @property
     def reason(self) -> str:

@@ -165,6 +165,10 @@ def define(db: Any) -> None:
           Field("message", "text"),
           Field("started_on", "datetime"),
           Field("finished_on", "datetime"))
+    # A row while the schedules of all repositories are paused.
+    table("sync_pause",
+          Field("since", "datetime"),
+          Field("user_id", "integer"))
     # Who is working on what: at most one run per repository at a time.
     table("sync_lease",
           Field("name", length=64, notnull=True),

@@ -8,8 +8,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from local_sites import LocalPeer, same
+from local_sites import LocalPeer, LocalSite, same
 
+from s3sync.engine import pause
 from s3sync.engine.run import Runner
 from s3sync.engine.stop import Stop
 from s3sync.errors import Interrupted
@@ -143,3 +144,45 @@ class TestAllowedHours:
         filled.a.db.commit()
         assert run(filled, Stop()) == "success"
         assert any("'at night'" in entry.message for entry in filled.a.log())
+
+
+class TestPaused:
+    """Everything is paused."""
+
+    def test_jobs_wait_and_the_log_says_so_once(self, filled: Any) -> None:
+        pause.pause(filled.a.db, filled.a.now())
+        assert [run(filled, Stop()) for _ in range(3)] == ["warning"] * 3
+        entry, = filled.a.log()
+        assert (entry.result, entry.message) == ("warning", pause.MESSAGE)
+        assert filled.a.run() is None
+        assert run(filled, Stop(), manual=True) == "success"
+        pause.resume(filled.a.db)
+        filled.b.insert("gis_location", name="Another")
+        assert run(filled, Stop()) == "success" and list(same(filled.a, filled.b)) == []
+
+    def test_pausing_twice_is_pausing_once(self, filled: Any) -> None:
+        began = filled.a.now()
+        pause.pause(filled.a.db, began)
+        pause.pause(filled.a.db, began + timedelta(hours=1))
+        assert pause.since(filled.a.db) == began
+        pause.resume(filled.a.db)
+        assert pause.since(filled.a.db) is None
+
+    @pytest.mark.parametrize("manual", [False, True])
+    def test_a_job_that_runs_comes_to_its_end(self, filled: Any, manual: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+        """After its batch; what somebody started by hand goes on."""
+        monkeypatch.setattr(pause, "LOOK", 0.0)
+        somebody = LocalSite(filled.a.folder.parent, "a")          # with a connection of his own
+        pages = []
+
+        def on_wire(method: str, body: bytes) -> bytes:
+            pages.append(method)
+            if len(pages) == 2:
+                pause.pause(somebody.db, somebody.now())
+                somebody.db.commit()
+            return body
+
+        assert run(filled, Stop(), on_wire, manual) == ("success" if manual else "warning")
+        assert (len(filled.a.records("gis_location")) == 120) == manual
+        if not manual:
+            assert "were paused" in filled.a.log()[0].message and filled.a.run().status == "interrupted"
