@@ -23,6 +23,7 @@ from s3sync.engine.peer import Batch, Peer, Receipt, Task
 from s3sync.engine.repository import by_uuid
 from s3sync.engine.run import Runner
 from s3sync.engine.site import Site
+from s3sync.errors import FileUnavailable, UnknownResource
 from s3sync.hosts.web2py import Web2pyHost, declare
 from s3sync.index.index import utcnow
 from s3sync.s3xml.reader import Document, Limits
@@ -191,7 +192,10 @@ class LocalPeer(Peer):
         return Receipt([o for o in map(Outcome.from_json, said["outcomes"]) if o], len(body), said["message"])
 
     def file(self, table: str, field: str, upload: Upload) -> BinaryIO | None:
-        body = self.ask("GET", {"resource": table, "s3sync": "1", "file": field, "digest": upload.stored})
+        try:
+            body = self.ask("GET", {"resource": table, "s3sync": "1", "file": field, "digest": upload.stored})
+        except UnknownResource as error:
+            raise FileUnavailable(error.message) from error
         return io.BytesIO(body) if len(body) <= self.me.settings.max_upload else None
 
     def send_file(self, table: str, field: str, digest: str, filename: str, content: BinaryIO) -> None:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any, Callable, Mapping
 
 from .engine import log
+from .engine.peer import Peer
 from .engine.repository import Repository, by_uuid, load
 from .engine.run import Runner
 from .engine.site import Site
@@ -14,7 +15,9 @@ from .engine.stop import Stop
 from .errors import BadRequest, NotAuthenticated, NotPermitted, SyncError, UnknownRepository
 from .hosts.web2py import Web2pyHost
 from .peers.connect import client_of, connect
+from .peers.eden import EdenPeer
 from .peers.register import register
+from .s3xml.reader import Limits
 from .secrets import Vault
 from .server import handshake, pull, push
 from .server import register as registration
@@ -195,8 +198,17 @@ class App:
             repository = by_uuid(self.db, asked.get("repository"))
             if asked.method == "GET":
                 return pull.answer(site, asked, repository)
-            return push.answer(site, asked, repository)
+            return push.answer(site, asked, repository, self._eden)
         return self._rest(request, response, work)
+
+    def _eden(self, repository: Repository) -> Peer:
+        """A plain Eden that pushes, to fetch files from with the credentials of its repository.
+
+        It waits for the answer meanwhile: nothing is tried twice, and nothing long.
+        """
+        hasty = replace(self.settings, retries=0, connect_timeout=5.0, read_timeout=min(self.settings.read_timeout, 30.0))
+        client = client_of(repository, Site(self.host, hasty), self.vault, self._proxy())
+        return EdenPeer(client, self.host.site_uuid, lambda name: None, Limits.of(self.settings))
 
     def rest_register(self, request: Any, response: Any) -> Any:
         """``sync/repository/register.json``."""

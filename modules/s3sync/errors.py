@@ -13,7 +13,7 @@ __all__ = [
     "AuthenticationFailed", "NotAuthenticated", "NotPermitted", "NotRegistered", "PushNotAccepted",
     "UnknownResource", "UnknownRepository", "BadFilter", "BadRequest", "DocumentError", "DocumentTruncated",
     "DocumentTooLarge", "EmptyAnswer", "PeerRefused", "PeerFailed", "PeerBusy", "Interrupted", "AlreadyRunning",
-    "LeaseLost", "RecordError", "SecretError", "InstallError",
+    "LeaseLost", "RecordError", "FileUnavailable", "SecretError", "InstallError",
 ]
 
 
@@ -204,7 +204,18 @@ class Interrupted(SyncError):
     transient = True
 
 
+class FileUnavailable(SyncError):
+    """The file of a record could not be had"""
+    code = "file"
+    transient = True
+    remote = True
+
+
 class RecordError(SyncError):
     """The record was rejected"""
     code = "record"
     status = 400
+
+
+#: What is wrong with more than a single file: the run ends here and goes on with the next one
+BEYOND_THE_FILE = (ConnectError, ProxyError, TlsError, ConfigurationError, AlreadyRunning, Interrupted, LeaseLost)

@@ -92,9 +92,11 @@ class Applier:
         alias.localise(self.site, self.site.table(name), records)
         attachments.collect(self.site, self.site.table(name), records, self.source)
         for record in records:
-            if self.asks_for_files and record.lacks and record.uuid and any(record.lacks.values()):
-                lacks = tuple((f"{attachments.MARK}{name}/{field}", digest) for field, digest in record.lacks.items() if digest)
-                outcomes.append(Outcome(name, record.uuid, "rejected", "its files have not arrived yet", "file", missing=lacks))
+            asked = attachments.asked(record) if self.asks_for_files and record.lacks and record.uuid else ()
+            if asked:
+                wanted = tuple((f"{attachments.MARK}{name}/{field}", digest) for field, digest in asked)
+                outcomes.append(Outcome(name, str(record.uuid), "rejected", "its files have not arrived yet", "file",
+                                        missing=wanted))
             elif record.error or not record.uuid:
                 reason = record.error or "the record has no uuid"
                 outcomes.append(Outcome(name, record.uuid or f"line {record.position}", "rejected", reason, "unreadable"))
@@ -272,11 +274,17 @@ class Applier:
         writer.digests.update(ender.digests)
         writer.modified.update(ender.modified)
         done = [i for i in items if i.uuid not in failed]
-        if changing:
-            waiting.forget(site, table.name, [i.uuid for i in changing if i.uuid not in failed])
+        lacks = [i for i in changing if i.record.lacks]
+        before = attachments.attempts(site, table.name, [i.uuid for i in lacks]) if lacks else {}
+        written = [i.uuid for i in [*changing, *ending] if i.uuid not in failed]
+        if written:
+            waiting.forget(site, table.name, written)
         missing = [m for m in resolver.missing if m[0] not in failed or m[0] in resolver.blocked] + ender.missing
         if missing:
             waiting.remember(site, table.name, missing, self.repository_id)
+        if lacks:
+            taken = [i.record for i in lacks if i.uuid not in failed or i.uuid in resolver.blocked]
+            missing = missing + attachments.lacked(site, table.name, taken, before, self.repository_id)
         created = {i.uuid: writer.ids[i.uuid] for i in done if i.uuid in writer.ids}
         waiting.arrived(site, table, created)
         self._settle(table, done, writer)
@@ -285,17 +293,20 @@ class Applier:
         waits: dict[str, list[tuple[str, str]]] = {}
         for uuid, _, target, target_uuid in missing:
             waits.setdefault(uuid, []).append((target, target_uuid))
+        waits = {uuid: list(dict.fromkeys(found)) for uuid, found in waits.items()}
         idle = [i.uuid for i in items if i.decision.action is Action.NOTHING]
         for uuid, still in waiting.of(site, table.name, idle):
             waits.setdefault(uuid, []).append(still)
         for item in items:
             decision, uuid = item.decision, item.uuid
+            lacking = attachments.reason_of(item.record) if item.record.lacks and uuid in writer.values else ""
             if uuid in failed:
-                code = "reference" if uuid in resolver.blocked else ender.codes.get(uuid) or writer.codes.get(uuid, "database")
+                code = writer.codes.get(uuid) or ender.codes.get(uuid, "reference" if uuid in resolver.blocked else "database")
                 outcomes.append(Outcome(table.name, uuid, "rejected", failed[uuid], code, missing=tuple(waits.get(uuid, ()))))
             else:
-                outcomes.append(Outcome(table.name, uuid, decision.action.value, decision.reason, "", decision.conflict,
-                                        decision.winner, tuple(waits.get(uuid, ()))))
+                outcomes.append(Outcome(table.name, uuid, decision.action.value, lacking or decision.reason,
+                                        "file" if lacking else "", decision.conflict, decision.winner,
+                                        tuple(waits.get(uuid, ()))))
         return outcomes
 
     def _settle(self, table: TableMap, items: list[Item], writer: Writer) -> None:

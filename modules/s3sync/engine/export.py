@@ -11,6 +11,7 @@ from ..hosts.table import StoredRow, TableMap
 from ..index.digest import DELETED
 from ..index.index import Version
 from ..s3xml.record import Record, Upload
+from . import attachments
 from .site import Site
 
 #: uuids of a table's records with a version above a sequence number that did not come from a peer
@@ -193,12 +194,15 @@ class Exporter:
         for name in table.uploads:
             digests = {r.values[name].stored for r in records if r.values.get(name)}
             files = Files(self.site.db).find(table, name, digests) if digests else {}
+            absent = digests - set(files)                      # this site waits for them itself, or they are missing
+            names = attachments.filenames(self.site, table.name, name, absent) if absent else {}
             for record in records:
                 value = record.values.get(name)
                 if value:
                     stored = files.get(value.stored)
                     url = f"{self.site.host.base_url}/default/download/{quote(stored.name)}" if stored else ""
-                    record.values = {**record.values, name: Upload(stored.filename, url, value.stored) if stored else None}
+                    filename = stored.filename if stored else names.get(value.stored, "")
+                    record.values = {**record.values, name: Upload(filename, url, value.stored)}
         for name, target in table.references.items():
             if not self.site.host.carries(target):
                 uuids = {r.values[name] for r in records if r.values.get(name)}

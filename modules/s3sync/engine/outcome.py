@@ -67,6 +67,7 @@ class Counts:
     waiting: int = 0
     conflicts: int = 0
     errors: list[str] = field(default_factory=list)     #: the first few reasons, for the log
+    files: list[str] = field(default_factory=list)      #: the first few files that did not come with their records, likewise
     again: dict[tuple[str, str], tuple[str, bool]] = field(default_factory=dict)    #: rejected ones that may yet get through
 
     def add(self, outcomes: Iterable[Outcome]) -> None:
@@ -79,6 +80,8 @@ class Counts:
             setattr(self, outcome.result, getattr(self, outcome.result) + 1)
             self.waiting += bool(outcome.missing)
             self.conflicts += outcome.conflict
+            if outcome.code == "file" and outcome.result != "rejected" and len(self.files) < 5:
+                self.files.append(f"{outcome.table} {outcome.uuid}: {outcome.reason}")
             if outcome.result == "rejected":
                 text = f"{outcome.table} {outcome.uuid}: {outcome.reason}"
                 if len(self.again) < REMEMBERED:

@@ -107,7 +107,7 @@ class Peer(abc.ABC):
         """Send a document."""
 
     def file(self, table: str, field: str, upload: Upload) -> BinaryIO | None:
-        """The file of an upload field; None if the peer has it not, or it is larger than the settings allow."""
+        """The file of an upload field; None, or FileUnavailable with the reason, if it cannot be had."""
         return None
 
     def send_file(self, table: str, field: str, digest: str, filename: str, content: BinaryIO) -> None:

@@ -53,6 +53,9 @@ class PlainWriter:
                 self.referred.setdefault(instances.get(name, target), set()).add(record.values[name])
         for name, target in table.list_references.items():
             self.referred.setdefault(target, set()).update(record.values.get(name) or ())
+        missing = [n for n in table.uploads if record.values.get(n) and not record.values[n].url]
+        if missing:                              # files this site waits for itself: Eden has no word for that
+            record.values = {n: v for n, v in record.values.items() if n not in missing}
         return encoder.encode(record, list(children), alias=record.alias)
 
     def dependencies(self, exporter: Exporter, batch: int) -> None:

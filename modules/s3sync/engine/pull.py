@@ -3,11 +3,11 @@ from __future__ import annotations
 
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as NotYet
-from typing import BinaryIO, Callable, Iterable, Iterator, TypeVar
+from typing import BinaryIO, Callable, Iterable, Iterator, Sequence, TypeVar
 
 from ..errors import NotPermitted
 from ..s3xml.record import Record, Upload
-from . import cursors, quarantine, waiting
+from . import attachments, cursors, quarantine, waiting
 from .apply import Applier
 from .outcome import Outcome
 from .peer import Batch, Peer, Task
@@ -45,6 +45,7 @@ class Puller:
         self.scope = scope_digest(task)
         self.applier = Applier(site, repository_id, repository_uuid, task.policies, task.id)
         self.applier.source = self._file
+        self._began = site.now()
 
     def run(self) -> None:
         """Pull all there is, then what it refers to, then try again what failed before. Raises NotPermitted."""
@@ -120,26 +121,55 @@ class Puller:
             self.fetch_missing(pool)
 
     def fetch_missing(self, pool: ThreadPoolExecutor) -> None:
-        """Ask the peer for what records from it still wait for."""
+        """Ask the peer for what records from it still wait for: other records, then files."""
         site, after = self.site, 0
         waiting.found(site)
         while True:
             wanted = waiting.wanted(site, self.repository_id, 100, after)
             site.db.commit()
             if not wanted:
-                return
+                break
             after = wanted[-1][0]
             tables: dict[str, list[str]] = {}
             for _, table, uuid in wanted:
                 if site.host.carries(table) and site.host.can("create", table):
                     tables.setdefault(table, []).append(uuid)
             for table, uuids in tables.items():
-                batch = wait(pool.submit(self.peer.fetch, table, uuids), self.step.run.beat)
-                self.step.bytes += batch.bytes
-                try:
-                    self._take(batch, None)
-                finally:
-                    batch.close()
+                self._fetch(pool, table, uuids)
+        self._missing_files(pool)
+
+    def _fetch(self, pool: ThreadPoolExecutor, table: str, uuids: Sequence[str]) -> None:
+        batch = wait(pool.submit(self.peer.fetch, table, uuids), self.step.run.beat)
+        self.step.bytes += batch.bytes
+        try:
+            self._take(batch, None)
+        finally:
+            batch.close()
+
+    def _missing_files(self, pool: ThreadPoolExecutor) -> None:
+        """Ask again for files that did not come with their records.
+
+        A plain Eden has no digests to ask by: the record is fetched once more, and its file with it.
+        """
+        site = self.site
+        if not attachments.any_wanted(site):
+            return
+        wanted = attachments.found(site, attachments.due(site, self.repository_id, self._began))
+        self.step.run.commit()
+        records: dict[str, list[str]] = {}
+        for file in wanted:
+            if file.named and self.peer.own:
+                attachments.fetched(site, file, self._file, self.repository_id)
+                self.step.run.commit()
+            elif site.host.can("update", file.table):
+                records.setdefault(file.table, []).append(file.uuid)
+        for table, uuids in records.items():
+            unique = list(dict.fromkeys(uuids))
+            for start in range(0, len(unique), 50):
+                self._fetch(pool, table, unique[start:start + 50])
+        if records:
+            attachments.postpone(site, set(wanted), self.repository_id, self._began)
+            self.step.run.commit()
 
     def _again(self) -> None:
         """Try again the records whose time has come."""

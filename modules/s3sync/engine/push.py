@@ -3,15 +3,15 @@ from __future__ import annotations
 
 import json
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 from io import BytesIO
-from typing import Sequence
+from typing import Mapping, Sequence
 
-from ..errors import NotPermitted, PeerRefused
-from ..hosts.files import Files
+from ..errors import BEYOND_THE_FILE, NotPermitted, PeerRefused, SyncError
+from ..hosts.files import MARK, Files
 from ..s3xml.record import Record
 from ..s3xml.writer import DocumentWriter, Encoder
-from . import cursors, quarantine
-from .attachments import MARK
+from . import attachments, cursors, quarantine
 from .export import Exporter, Page
 from .outcome import Outcome
 from .peer import Peer, Receipt, Task
@@ -21,15 +21,21 @@ from .scope import scope, scope_digest
 from .site import Site
 
 
-def document(site: Site, records: Sequence[Record], root: dict[str, str] | None = None) -> bytes:
-    """Records as a document for a peer of our kind; `root` replaces the usual attributes of the root element."""
+def document(site: Site, records: Sequence[Record], root: dict[str, str] | None = None, files: bool = True) -> bytes:
+    """Records as a document for a peer of our kind; `root` replaces the usual attributes of the root element.
+
+    `files` is False where the peer shall take the records although their files cannot be sent.
+    """
     encoders: dict[str, Encoder] = {}
     for record in records:
         if record.table not in encoders:
             encoders[record.table] = Encoder(site.table(record.table).schema, plain=False, base_url=site.host.base_url,
                                              domain=site.host.domain)
     target = BytesIO()
-    with DocumentWriter(target, root or attributes(site, encoders, len(records))) as writer:
+    said = dict(root or attributes(site, encoders, len(records)))
+    if not files:
+        said["files"] = "0"
+    with DocumentWriter(target, said) as writer:
         for record in records:
             writer.write(encoders[record.table].encode(record))
     return target.getvalue()
@@ -70,6 +76,7 @@ class Pusher:
         self._missing: list[tuple[str, str]] = []
         self._waiting: dict[tuple[str, str], set[tuple[str, str]]] = {}     # record -> what it still waits for
         self._blocked: set[tuple[str, str]] = set()                         # rejected until that has arrived
+        self._unsent: dict[tuple[str, str], str] = {}                       # files that cannot be sent, and why
 
     def run(self) -> None:
         """Push all changes, then what they refer to and the peer has not, then what failed before."""
@@ -111,10 +118,10 @@ class Pusher:
                 return
             page, done = ahead
 
-    def _send(self, pool: ThreadPoolExecutor, records: Sequence[Record]) -> Future[Receipt] | None:
+    def _send(self, pool: ThreadPoolExecutor, records: Sequence[Record], files: bool = True) -> Future[Receipt] | None:
         if not records:
             return None
-        body = document(self.site, records)
+        body = document(self.site, records, files=files)
         return pool.submit(self.peer.push, self.task, body)
 
     def _finish(self, request: Future[Receipt] | None, records: Sequence[Record]) -> None:
@@ -131,6 +138,7 @@ class Pusher:
         for table in {r.table for r in records}:
             quarantine.release(site, self.repository_id, "push", table,
                                [o.uuid for o in outcomes if o.table == table and o.result != "rejected"])
+        self._keep_files([o for o in outcomes if o.result != "rejected" and o.missing], by_key)
         here = {(o.table, o.uuid) for o in outcomes if o.result != "rejected"}
         self._waiting = {key: rest for key, missing in self._waiting.items() if (rest := missing - here)}
         self._waiting.update({(o.table, o.uuid): set(o.missing) for o in outcomes if o.missing})
@@ -138,6 +146,17 @@ class Pusher:
         self._blocked.update((o.table, o.uuid) for o in rejected if o.missing)
         self.step.batch(outcomes)
         site.db.commit()
+
+    def _keep_files(self, outcomes: Sequence[Outcome], records: Mapping[tuple[str, str | None], Record]) -> None:
+        """What the peer has taken without its files is sent again later, like what it has rejected."""
+        lacking = []
+        for outcome in outcomes:
+            reasons = [reason for key, reason in self._unsent.items() if key in outcome.missing]
+            if reasons:
+                lacking.append((records.get((outcome.table, outcome.uuid)),
+                                replace(outcome, result="rejected", code="file", reason="; ".join(reasons))))
+        quarantine.keep(self.site, self.repository_id, self.task.id, "push", lacking)
+        self.step.counts.files += [f"{o.table} {o.uuid}: {o.reason}" for _, o in lacking][:5 - len(self.step.counts.files)]
 
     def _checked(self, receipt: Receipt, records: Sequence[Record]) -> list[Outcome]:
         told = {(o.table, o.uuid): o for o in receipt.outcomes or ()}
@@ -160,26 +179,40 @@ class Pusher:
                     tables.setdefault(table, []).append(uuid)
             for table, uuids in tables.items():
                 self._chosen(pool, table, uuids)
-            freed: dict[str, list[str]] = {}
-            for table, uuid in sorted(self._blocked - set(self._waiting)):
-                freed.setdefault(table, []).append(uuid)
-            self._blocked &= set(self._waiting)
-            for table, uuids in freed.items():
-                self._chosen(pool, table, uuids)
+            freed = self._blocked - set(self._waiting)
+            without = {key for key in self._blocked if key in self._waiting and self._waiting[key] <= set(self._unsent)}
+            self._blocked -= freed | without
+            for keys, files in ((freed, True), (without, False)):
+                chosen: dict[str, list[str]] = {}
+                for table, uuid in sorted(keys):
+                    chosen.setdefault(table, []).append(uuid)
+                for table, uuids in chosen.items():
+                    self._chosen(pool, table, uuids, files)
 
     def _send_file(self, pool: ThreadPoolExecutor, place: str, digest: str) -> None:
-        """Send a file the peer lacks; the records that wait for it are sent once more after it."""
+        """Send a file the peer lacks; the records that wait for it are sent once more after it, or without it."""
         name, _, field = place[len(MARK):].partition("/")
         site = self.site
         if not site.host.carries(name) or not site.host.can("read", name) or field not in site.table(name).uploads:
+            self._unsent[place, digest] = f"{field}: the file may not be sent"
             return
         found = Files(site.db).open(site.table(name), field, digest)
+        if found is None and attachments.returned(site, site.table(name), field, digest):
+            self._unsent[place, digest] = f"{field}: its file is back and will be sent with the next run"
+            return
         site.db.commit()
         if found is None:
+            self._unsent[place, digest] = f"{field}: its file is missing here"
             return
         filename, content = found
-        with content:
-            wait(pool.submit(self.peer.send_file, name, field, digest, filename, content), self.step.run.beat)
+        try:
+            with content:
+                wait(pool.submit(self.peer.send_file, name, field, digest, filename, content), self.step.run.beat)
+        except BEYOND_THE_FILE:
+            raise
+        except SyncError as error:
+            self._unsent[place, digest] = f"{field}: its file was not taken: {error.message}"
+            return
         self._waiting = {key: rest for key, missing in self._waiting.items() if (rest := missing - {(place, digest)})}
 
     def _again(self, pool: ThreadPoolExecutor) -> None:
@@ -190,8 +223,8 @@ class Pusher:
         for table, uuids in tables.items():
             self._chosen(pool, table, uuids)
 
-    def _chosen(self, pool: ThreadPoolExecutor, table: str, uuids: list[str]) -> None:
+    def _chosen(self, pool: ThreadPoolExecutor, table: str, uuids: list[str], files: bool = True) -> None:
         size = self.site.settings.batch_size
         for start in range(0, len(uuids), size):
             records = self.exporter.chosen(table, uuids[start:start + size])
-            self._finish(self._send(pool, records), records)
+            self._finish(self._send(pool, records, files), records)

@@ -12,6 +12,7 @@ from ..index.vector import increment
 from ..s3xml.reader import Document
 from ..s3xml.record import Record
 from ..s3xml.writer import DocumentWriter, Encoder
+from . import attachments
 from .end import RESTRICTED
 from .listing import Listing, label, labels, listing, moment, words
 from .outcome import Outcome
@@ -27,6 +28,7 @@ def source(site: Site, record: Record) -> str:
     """The record as a small document of its own."""
     if record.xml:
         return f"<s3xml>{record.xml}</s3xml>"
+    record = attachments.complete(record)
     target = BytesIO()
     schema = site.table(record.table).schema
     fields = json.dumps({record.table: sorted(record.values)})      # what is not mentioned though named here is NULL
@@ -75,7 +77,8 @@ def holds(site: Site, repository_id: int, direction: str, table: str, uuids: Ite
 def due(site: Site, repository_id: int, task_id: int, direction: str, limit: int = 500) -> list[tuple[str, str, str | None]]:
     """(table, uuid, xml) of records whose next attempt is due."""
     return [(row[0], row[1], row[2]) for row in site.db.rows(
-        'SELECT "tablename", "record_uuid", "xml" FROM "sync_quarantine" WHERE "repository_id" = ? AND "task_id" = ? '
+        'SELECT "tablename", "record_uuid", "xml" FROM "sync_quarantine" WHERE "repository_id" = ? '
+        'AND ("task_id" = ? OR "task_id" IS NULL) '       # pushed to us without a task of ours: any task may try
         f'AND "direction" = ? AND "status" = ? AND "next_on" <= ? ORDER BY "id" LIMIT {int(limit)}',
         [repository_id, task_id, direction, "open", site.now().isoformat(" ")[:19]])]
 

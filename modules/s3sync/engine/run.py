@@ -181,10 +181,13 @@ def summary(step: Step) -> tuple[str, str]:
     counts = step.counts
     pull = step.direction == "pull"
     if not counts.records:
-        return "success", "No data to import (already up-to-date)" if pull else "No data to send (already up-to-date)"
+        text = "No data to import (already up-to-date)" if pull else "No data to send (already up-to-date)"
+        if counts.waiting:
+            return "warning", f"{text}; {counts.waiting} waiting for a reference or file"
+        return "success", text
     parts = [f"{getattr(counts, name)} {name}" for name in RESULTS if getattr(counts, name)]
     if counts.waiting:
-        parts.append(f"{counts.waiting} waiting for a reference")
+        parts.append(f"{counts.waiting} waiting for a reference or file")
     if counts.conflicts:
         parts.append(f"{counts.conflicts} in conflict")
     text = "Data imported successfully" if pull else "Data sent successfully"
@@ -195,6 +198,8 @@ def summary(step: Step) -> tuple[str, str]:
     elif counts.conflicts:
         result = "warning"
     message = f"{text} ({counts.records} record{'s' if counts.records > 1 else ''}: {', '.join(parts)})"
+    if counts.files:
+        message += ". Files: " + "; ".join(counts.files)
     if counts.errors:
         message += ". Rejected: " + "; ".join(counts.errors)
         if counts.rejected > len(counts.errors):

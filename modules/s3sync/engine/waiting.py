@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Iterable, Sequence
 
+from ..hosts.files import MARK
 from ..hosts.table import TableMap
 from ..index.digest import DELETED
 from .listing import Listing, labels, listing, moment
@@ -63,11 +64,11 @@ _GONE = ('NOT EXISTS (SELECT 1 FROM "sync_version" WHERE "sync_version"."tablena
 
 
 def of(site: Site, table: str, uuids: Iterable[str]) -> list[tuple[str, tuple[str, str]]]:
-    """(record uuid, (table, uuid) of a target) for what these records still wait for."""
+    """(record uuid, (table, uuid) of a target; "file:table/field" and digest of a file) for what these records still wait for."""
     if site.db.value('SELECT 1 FROM "sync_waiting" WHERE "tablename" = ? LIMIT 1', [table]) is None:
         return []
-    return [(row[0], (row[1], row[2])) for row in site.db.rows_in(
-        'SELECT "record_uuid", "target_table", "target_uuid" FROM "sync_waiting" WHERE "tablename" = ? '
+    return [(row[0], (f"{MARK}{table}/{row[3]}" if row[1] == MARK else row[1], row[2])) for row in site.db.rows_in(
+        'SELECT "record_uuid", "target_table", "target_uuid", "fieldname" FROM "sync_waiting" WHERE "tablename" = ? '
         f'AND {_GONE} AND "record_uuid" IN ({{}})', uuids, [table])]
 
 
@@ -85,13 +86,13 @@ def found(site: Site) -> int:
 def wanted(site: Site, repository_id: int, limit: int, after: int = 0) -> list[tuple[int, str, str]]:
     """(id, table, uuid) of targets that records from this repository wait for, oldest first."""
     return [(row[0], row[1], row[2]) for row in site.db.rows(
-        'SELECT MIN("id"), "target_table", "target_uuid" FROM "sync_waiting" WHERE "repository_id" = ? '
+        'SELECT MIN("id"), "target_table", "target_uuid" FROM "sync_waiting" WHERE "repository_id" = ? AND "target_table" <> ? '
         f'AND {_GONE} GROUP BY "target_table", "target_uuid" HAVING MIN("id") > ? ORDER BY MIN("id") LIMIT {int(limit)}',
-        [repository_id, after])]
+        [repository_id, MARK, after])]
 
 
 def count(site: Site, repository_id: int) -> int:
-    """Records from this repository that still wait for a reference."""
+    """Records from this repository that still wait for a reference or a file."""
     return len(site.db.rows('SELECT DISTINCT "tablename", "record_uuid" FROM "sync_waiting" WHERE "repository_id" = ? '
                             f'AND {_GONE}', [repository_id]))
 

@@ -9,7 +9,7 @@ from ..hosts.files import Files
 from ..hosts.table import StoredRow, TableMap
 from ..index.digest import digest
 from ..s3xml.record import Record
-from . import waiting
+from . import attachments, waiting
 from .resolve import Resolver
 from .site import Site
 
@@ -42,6 +42,11 @@ class Writer:
         self.values = {str(record.uuid): self._values(record, row) for record, row in pairs}
         self.resolver = Resolver(site, table, self.values, {str(r.uuid) for r, row in pairs if row is None},
                                  {str(r.uuid): r.instances for r, _ in pairs if r.instances})
+        for record, _ in pairs:                  # a file that must be there holds its record up
+            for name in record.lacks or ():
+                if name not in table.nullable:
+                    self.resolver.blocked[str(record.uuid)] = attachments.reason_of(record)
+                    self.codes[str(record.uuid)] = "file"
         people = {a for r, _ in pairs for a in (r.created_by, r.modified_by, r.owned_by_user) if a}
         self._people = site.host.person_ids(people) if people else {}
         roles = {r.owned_by_group for r, _ in pairs if r.owned_by_group}
@@ -305,13 +310,16 @@ class Writer:
                 column.update = update
 
     def _expect(self, stored: dict[str, Any], wanted: dict[str, Any]) -> None:
-        """Put in references that are not in the row yet: those that wait for their target, those of a cycle."""
+        """Put in what is not in the row yet: references that wait for their target, those of a cycle, files."""
         for name in self.table.references:
             if stored[name] is None:
                 stored[name] = wanted.get(name)
         for name in self.table.list_references:
             if wanted.get(name):
                 stored[name] = sorted({*(stored[name] or ()), *wanted[name]})
+        for name in self.table.uploads:
+            if stored[name] is None:
+                stored[name] = wanted.get(name)
 
 
 def _stamp(value: str | None) -> str | None:

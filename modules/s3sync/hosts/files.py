@@ -10,6 +10,12 @@ from .table import StoredRow, TableMap
 
 CHUNK = 1 << 16
 
+#: stands in the place of a table's name where a file is waited for
+MARK = "file:"
+
+#: before what a file is waited for under whose digest is not known
+UNNAMED = "name:"
+
 
 class Stored(NamedTuple):
     """A file here: its name in the database, and the one it had when somebody uploaded it."""
@@ -24,6 +30,11 @@ def content_digest(source: BinaryIO) -> str:
     for chunk in iter(lambda: source.read(CHUNK), b""):
         found.update(chunk)
     return found.hexdigest()
+
+
+def name_digest(name: str) -> str:
+    """What stands for a file of which only the name is known, 32 hex digits."""
+    return blake2b(name.encode("utf-8"), digest_size=16).hexdigest()
 
 
 class Files:
@@ -56,21 +67,32 @@ class Files:
             found = self.known(table.name, field, names)
             for name in names - set(found):
                 digest = self._digest(table, field, name)
-                found[name] = digest
-                self.remember(table.name, field, name, digest, True)
+                found[name] = digest or name_digest(name)
+                self.remember(table.name, field, name, found[name], digest is not None)
             for row in rows:
                 if row.values.get(field):
                     name = row.values[field].stored
                     row.files = {**getattr(row, "files", {}), field: name}
                     row.values[field] = Upload("", "", found[name])
 
-    def _digest(self, table: TableMap, field: str, name: str) -> str:
+    def _digest(self, table: TableMap, field: str, name: str) -> str | None:
+        """Digest of a file; None if it is not there."""
         try:
             _, stream = table.dal_table[field].retrieve(name)
-        except (OSError, TypeError):              # it is not there: the name is all there is
-            return blake2b(name.encode("utf-8"), digest_size=16).hexdigest()
+        except (OSError, TypeError):
+            return None
         with stream:
             return content_digest(stream)
+
+    def returned(self, table: TableMap, field: str, digest: str) -> list[str]:
+        """Names of files that were not there when they were first looked for, but are now. `digest` is what stood for them."""
+        found = []
+        for (name,) in self.db.rows('SELECT "name" FROM "sync_file" WHERE "tablename" = ? AND "fieldname" = ? AND "digest" = ? '
+                                    'AND "is_local" = ?', [table.name, field, digest, "F"]):
+            if name_digest(name) == digest and (content := self._digest(table, field, name)) is not None:
+                self.remember(table.name, field, name, content, True)
+                found.append(name)
+        return found
 
     def store(self, table: TableMap, field: str, source: BinaryIO, filename: str) -> str:
         """Store a file as pyDAL does; returns its digest. The file is there even if the transaction is rolled back."""

@@ -11,9 +11,10 @@ from datetime import datetime, timedelta, timezone
 from typing import Any, Callable, Iterable, Mapping, NamedTuple, Sequence
 
 from ..database import Database
-from ..hosts.files import Files
+from ..hosts.files import UNNAMED, Files
 from ..hosts.references import References
 from ..hosts.table import StoredRow, TableMap
+from ..s3xml.record import Upload
 from .digest import DELETED, deletion_digest, digest
 from .vector import increment, site_key
 
@@ -71,7 +72,7 @@ class Index:
     # --- reading rows -----------------------------------------------------------------------------------------
 
     def canonical(self, table: TableMap, rows: Sequence[StoredRow]) -> Sequence[StoredRow]:
-        """Replace local ids by uuids, and put in the references that wait for their target. Works in place."""
+        """Replace local ids by uuids, and put in the references and files that are waited for. Works in place."""
         for name, target in table.references.items():
             uuids = self.references.uuids(target, (i for i in (r.values[name] for r in rows) if i))
             for row in rows:
@@ -83,10 +84,10 @@ class Index:
                 numbers = row.values[name]
                 if numbers is not None:
                     row.values[name] = sorted(uuids[i] for i in numbers if uuids.get(i))
-        if rows and (table.references or table.list_references):
-            self._overlay(table, rows)
         if rows and table.uploads:
             Files(self.db).canonical(table, rows)
+        if rows and (table.references or table.list_references or table.uploads):
+            self._overlay(table, rows)
         return rows
 
     def _overlay(self, table: TableMap, rows: Sequence[StoredRow]) -> None:
@@ -101,6 +102,8 @@ class Index:
                 values[name] = sorted({*(values[name] or ()), target})
             elif name in table.references and values[name] is None:
                 values[name] = target
+            elif name in table.uploads and values[name] is None and not target.startswith(UNNAMED):
+                values[name] = Upload("", "", target)
 
     def versions(self, table: str, uuids: Iterable[str]) -> dict[str, Version]:
         """The versions of these records, as far as they are known."""

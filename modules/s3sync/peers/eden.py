@@ -7,7 +7,7 @@ from typing import Any, BinaryIO, Callable, Sequence
 
 from ..engine.outcome import Outcome
 from ..engine.peer import Batch, Peer, Receipt, Task
-from ..errors import PeerRefused
+from ..errors import FileUnavailable, PeerRefused
 from ..s3xml.reader import Document, Limits
 from ..s3xml.record import Upload
 from ..s3xml.schema import Schema
@@ -88,7 +88,9 @@ class EdenPeer(Peer):
     def file(self, table: str, field: str, upload: Upload) -> BinaryIO | None:
         """A file, from the peer's own site: of the address in the document only the part below the application counts."""
         match = FILE.search(upload.url)
-        return downloaded(self.client, match.group(), (), self.limits.max_upload) if match else None
+        if match is None:
+            raise FileUnavailable(f"its address {upload.url[:200]!r} is none where an Eden offers files")
+        return downloaded(self.client, match.group(), (), self.limits.max_upload, upload.filename)
 
     def close(self) -> None:
         self.client.close()

@@ -113,7 +113,8 @@ class HttpClient:
         for transport in list(self._transports.values()):
             transport.abort()
 
-    def get(self, path: str, params: Params = (), *, accept: str = "text/xml", expect: Collection[int] = ()) -> Answer:
+    def get(self, path: str, params: Params = (), *, accept: str = "text/xml", expect: Collection[int] = (),
+            limit: int | None = None) -> Answer:
         """Ask for a document.
 
         Parameters
@@ -127,6 +128,8 @@ class HttpClient:
             empty nor one of Eden's messages in JSON (which it sends with status 200).
         expect
             Statuses besides 2xx to return rather than raise.
+        limit
+            Most bytes the answer may have, instead of the setting `max_document`.
 
         Raises
         ------
@@ -134,7 +137,7 @@ class HttpClient:
             Of the kinds described in docs/reference/errors.md, after all retries.
         """
         headers = {"Accept": accept}
-        return self._insist(True, lambda: self._exchange("GET", self.url(path, params), headers, None, expect))
+        return self._insist(True, lambda: self._exchange("GET", self.url(path, params), headers, None, expect, limit))
 
     def post(self, path: str, params: Params = (), body: bytes | BinaryIO = b"", *, content_type: str,
              accept: str = "application/json", gzip: bool = False, idempotent: bool = False,
@@ -201,7 +204,7 @@ class HttpClient:
             seconds -= step
 
     def _exchange(self, method: str, url: str, headers: dict[str, str], upload: Upload | None,
-                  expect: Collection[int]) -> Answer:
+                  expect: Collection[int], limit: int | None = None) -> Answer:
         """One attempt, with its redirects."""
         for _ in range(MAX_REDIRECTS + 1):
             self._tick()
@@ -210,7 +213,7 @@ class HttpClient:
                 if response.status_code in REDIRECTS and target and response.status_code not in expect:
                     url = self._redirected(method, url, target)
                     continue
-                return self._answer(response, headers["Accept"], expect)
+                return self._answer(response, headers["Accept"], expect, limit or self.settings.max_document)
         raise RedirectRefused("it goes round in circles", hint=CHECK_URL)
 
     def _request(self, method: str, url: str, headers: dict[str, str], upload: Upload | None) -> requests.Response:
@@ -253,12 +256,12 @@ class HttpClient:
         shown = clean(mask(urlunsplit((new.scheme, new.netloc, path, "", ""))))
         raise RedirectRefused(shown, hint="If this is the peer, enter this URL in the repository")
 
-    def _answer(self, response: requests.Response, accept: str, expect: Collection[int]) -> Answer:
+    def _answer(self, response: requests.Response, accept: str, expect: Collection[int], limit: int) -> Answer:
         status = response.status_code
         if not 200 <= status < 300 and status not in expect:
             raise self._redacted(from_answer(status, response.headers, receive_start(response.raw),
                                              authenticated=self._credentials.given))
-        body, size, wire = receive(response.raw, limit=self.settings.max_document, tick=self._transferred)
+        body, size, wire = receive(response.raw, limit=limit, tick=self._transferred)
         answer = Answer(status, response.headers, body, size, wire)
         error = _unfit(answer, accept) if 200 <= status < 300 else None
         if error is not None:

@@ -6,7 +6,7 @@ from typing import BinaryIO, Callable, Sequence
 
 from ..engine.outcome import Outcome
 from ..engine.peer import Batch, Peer, Receipt, Task
-from ..errors import DocumentError, PeerRefused
+from ..errors import DocumentError, FileUnavailable, PeerRefused
 from ..s3xml.reader import Document, Limits
 from ..s3xml.record import Upload
 from ..s3xml.schema import Schema
@@ -87,9 +87,9 @@ class S3SyncPeer(Peer):
 
     def file(self, table: str, field: str, upload: Upload) -> BinaryIO | None:
         if not upload.stored:
-            return None
+            raise FileUnavailable("the peer does not say which file it is")
         params = [*self._params(table), ("file", field), ("digest", upload.stored)]
-        return downloaded(self.client, PATH, params, self.limits.max_upload)
+        return downloaded(self.client, PATH, params, self.limits.max_upload, ".html")       # checked by its digest
 
     def send_file(self, table: str, field: str, digest: str, filename: str, content: BinaryIO) -> None:
         params = [*self._params(table), ("file", field), ("digest", digest), ("filename", filename)]

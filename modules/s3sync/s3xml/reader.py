@@ -315,9 +315,9 @@ class Document:
                 name = child.get("field")
                 if name not in decoders:
                     if name in table.uploads:
-                        filename, url = child.get("filename"), child.get("url")
-                        if filename or url:
-                            values[name] = Upload(filename or "", url or "", child.get("digest") or "")
+                        filename, url, digest = child.get("filename"), child.get("url"), child.get("digest")
+                        if filename or url or digest:
+                            values[name] = Upload(filename or "", url or "", digest or "")
                     continue
                 text = child.get("value")
                 if text is None:

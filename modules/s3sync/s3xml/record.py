@@ -12,6 +12,14 @@ class Upload(NamedTuple):
     stored: str = ""      #: digest of its content; in a row just read from a database, the name it is stored under
 
 
+class Lack(NamedTuple):
+    """A file that did not come with its record."""
+
+    key: str              #: what it is waited for under: its digest, or where that is not known, what `unnamed` makes of its name
+    reason: str           #: why it could not be had
+    upload: Upload        #: what the record said of it
+
+
 class Tuid(str):
     """A reference to a record of the same document, by its `Record.tuid`: means nothing outside of it."""
 
@@ -45,7 +53,7 @@ class Record:
     position: int = 0                     #: its place among the records of the document's top level, from 1
     error: str | None = None              #: why it cannot be read; `values` is then incomplete
     sent_as: str | None = None            #: the uuid it came with, where this site knows it by another
-    lacks: dict[str, str] | None = None   #: upload field -> digest ("" if unknown) of files that could not be had
+    lacks: dict[str, Lack] | None = None  #: by upload field, files that could not be had
     anonymous: bool = False               #: it came without uuid; the one it has was derived from what it says
     xml: str | None = None                #: its source, kept when it or a record nested in it cannot be read
 

@@ -18,6 +18,9 @@ BUFFER = 1 << 16       #: characters collected before they are encoded and writt
 #: What the second unescaping by a real Eden would change (S3XML §2)
 _TWICE = re.compile("&(?:amp|lt|gt|apos|quot);").search
 
+#: What `Upload.stored` is in a canonical record
+_DIGEST = re.compile("[0-9a-f]{32}").fullmatch
+
 FieldEncoder = Callable[[Any, Record], str]
 
 
@@ -247,9 +250,12 @@ def _json_plain(name: str) -> FieldEncoder:
 
 def _upload(name: str, base_url: str, plain: bool) -> FieldEncoder:
     def upload(value: Upload, record: Record) -> str:
+        filename = attribute(value.filename)
+        if not plain and _DIGEST(value.stored):      # by which our own peers ask for the file
+            url = f' url="{attribute(value.url)}"' if value.url else ""
+            return f'<data field="{name}"{url} filename="{filename}" digest="{attribute(value.stored)}"/>'
         url = value.url or f"{base_url}/default/download/{quote_url(value.stored)}"
-        digest = f' digest="{attribute(value.stored)}"' if value.url and value.stored and not plain else ""
-        return f'<data field="{name}" url="{attribute(url)}" filename="{attribute(value.filename)}"{digest}/>'
+        return f'<data field="{name}" url="{attribute(url)}" filename="{filename}"/>'
     return upload
 
 

@@ -5,6 +5,7 @@ import re
 import tempfile
 from typing import BinaryIO, cast
 
+from ..engine import attachments
 from ..engine.site import Site
 from ..errors import BadRequest, DocumentTooLarge, EmptyAnswer, UnknownResource
 from ..hosts.files import Files, content_digest
@@ -26,9 +27,12 @@ def _asked(site: Site, request: Request, resource: str) -> tuple[str, str]:
 def answer(site: Site, request: Request, resource: str) -> Response:
     """A file that a record refers to; the permission to read the table was checked before."""
     field, digest = _asked(site, request, resource)
-    found = Files(site.db).open(site.table(resource), field, digest)
+    table = site.table(resource)
+    found = Files(site.db).open(table, field, digest)
+    if found is None and attachments.returned(site, table, field, digest):
+        raise UnknownResource(f"{resource}.{field} {digest}", hint="The file was missing and is back: pull its record again")
     if found is None:
-        raise UnknownResource(f"{resource}.{field} {digest}", hint="No record here has this file")
+        raise UnknownResource(f"{resource}.{field} {digest}", hint="No record here has this file, or it is missing here too")
     filename, content = found
     return Response(content_type="application/octet-stream", body=content)
 
@@ -53,5 +57,6 @@ def receive(site: Site, request: Request, resource: str) -> Response:
             raise BadRequest("the file is not the one it is called")
         source.seek(0)
         Files(site.db).store(site.table(resource), field, source, request.get("filename"))
+    attachments.arrived(site, site.table(resource), field, digest)
     site.db.commit()
     return Response(body=message("success", 200, "File received"))

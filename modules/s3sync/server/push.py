@@ -3,14 +3,17 @@ from __future__ import annotations
 
 import json
 import zlib
-from typing import BinaryIO, cast
+from functools import partial
+from typing import BinaryIO, Callable, cast
 
-from ..engine import log, quarantine
+from ..engine import attachments, log, quarantine
 from ..engine.agree import Agreement
 from ..engine.apply import Applier
+from ..engine.attachments import Source
 from ..engine.decide import CONFLICT_POLICIES, METHODS, POLICIES, SWAPPED, Policies
 from ..engine.flatten import flatten
 from ..engine.outcome import Counts, Outcome
+from ..engine.peer import Peer
 from ..engine.pull import chunks
 from ..engine.pull_plain import windows
 from ..engine.repository import Repository, tasks
@@ -20,12 +23,14 @@ from ..errors import (
     DocumentTooLarge,
     DocumentTruncated,
     EmptyAnswer,
+    FileUnavailable,
     NotPermitted,
     NotRegistered,
     PushNotAccepted,
     UnknownResource,
 )
 from ..s3xml.reader import Document, Limits
+from ..s3xml.record import Upload
 from ..s3xml.schema import Schema
 from . import files
 from .request import Request, Response, message
@@ -35,8 +40,12 @@ RESULTS = (("created", ("created",)), ("updated", ("updated", "unchanged")), ("d
            ("skipped", ("kept",)))
 
 
-def answer(site: Site, request: Request, repository: Repository | None) -> Response:
-    """Take in what a peer sends; what prevents it is raised as SyncError, with nothing written."""
+def answer(site: Site, request: Request, repository: Repository | None,
+           connect: Callable[[Repository], Peer] | None = None) -> Response:
+    """Take in what a peer sends; what prevents it is raised as SyncError, with nothing written.
+
+    `connect` opens a repository that runs plain Eden: that names files, but does not send them.
+    """
     resource = request.get("resource")
     if repository is None:
         raise NotRegistered(hint="Ask the administrator of this site to register your repository with its UUID")
@@ -48,7 +57,13 @@ def answer(site: Site, request: Request, repository: Repository | None) -> Respo
         raise NotPermitted(f"create and update {resource}")
     if request.get("file"):
         return files.receive(site, request, resource)
-    return _receive(site, request, repository, resource)
+    if request.get("s3sync") or connect is None or not repository.url:
+        return _receive(site, request, repository, resource, partial(_nowhere, repository))
+    peer = connect(repository)
+    try:
+        return _receive(site, request, repository, resource, attachments.Once(peer.file))
+    finally:
+        peer.close()
 
 
 def policies(site: Site, request: Request, repository: Repository, resource: str) -> tuple[Policies, int | None]:
@@ -62,7 +77,8 @@ def policies(site: Site, request: Request, repository: Repository, resource: str
                     SWAPPED.get(conflict, conflict) if conflict in CONFLICT_POLICIES else "NEWER"), None
 
 
-def _receive(site: Site, request: Request, repository: Repository, resource: str) -> Response:
+def _receive(site: Site, request: Request, repository: Repository, resource: str,
+             source: Source) -> Response:
     allowed, task_id = policies(site, request, repository, resource)
 
     def schema(name: str) -> Schema | None:
@@ -77,9 +93,10 @@ def _receive(site: Site, request: Request, repository: Repository, resource: str
     outcomes: list[Outcome] = []
     applier = Applier(site, repository.id, repository.uuid, allowed, task_id)
     own = bool(request.get("s3sync"))
-    applier.asks_for_files = own and bool(request.get("files"))
+    applier.asks_for_files = own and bool(request.get("files")) and document.attributes.get("files") != "0"
     records = flatten(site, document)
     agreement = Agreement(site, repository.id, repository.uuid)
+    agreement.source = source
     for group in chunks(records, site.settings.batch_size) if own else windows(records, site.settings.batch_size):
         name = group[0].table
         if own:
@@ -102,16 +119,23 @@ def _receive(site: Site, request: Request, repository: Repository, resource: str
     return _said(site, repository, resource, counts, outcomes, own)
 
 
+def _nowhere(repository: Repository, table: str, field: str, upload: Upload) -> BinaryIO | None:
+    """The file of a peer of which nobody knows where it is."""
+    raise FileUnavailable(f"it is at the peer, and no URL is known for {repository.name}: enter it, with a user, in the "
+                          "repository's configuration")
+
+
 def _said(site: Site, repository: Repository, resource: str, counts: Counts, outcomes: list[Outcome], own: bool) -> Response:
     failed = counts.rejected > 0
     text = "Data received from peer"
     if failed:
         text = f"{counts.rejected} of {counts.records} records rejected - invalid items ignored: {'; '.join(counts.errors)}"
+    noted = f". Files: {'; '.join(counts.files)}" if counts.files else ""
     parts = ", ".join(f"{getattr(counts, n)} {n}" for n in ("created", "updated", "deleted", "merged", "unchanged", "kept")
                       if getattr(counts, n))
     result = "warning" if failed or counts.waiting or counts.conflicts else "success"
     log.write(site, repository.id, resource, "push", "incoming", "receive", result,
-              f"{text} ({counts.records} records{': ' + parts if parts else ''})")
+              f"{text} ({counts.records} records{': ' + parts if parts else ''}){noted}")
     site.db.execute('UPDATE "sync_repository" SET "last_connected" = ? WHERE "id" = ?',
                     [site.now().isoformat(" ")[:19], repository.id])
     site.db.commit()

@@ -75,15 +75,19 @@ def define(db: Any) -> None:
           Field("seen_on", "datetime"),               # the modified_on it had when it was last seen
           Field("past", "text"),                      # beginnings of the digests it had before
           Field("vector", "text"))
-    # References whose target has not arrived yet.
+    # References whose target has not arrived yet, and files that did not come with their record.
     table("sync_waiting",
           Field("tablename", length=64, notnull=True),
           Field("record_uuid", length=128, notnull=True),
           Field("fieldname", length=64, notnull=True),
-          Field("target_table", length=64, notnull=True),
-          Field("target_uuid", length=128, notnull=True),
+          Field("target_table", length=64, notnull=True),     # "file:" for a file
+          Field("target_uuid", length=128, notnull=True),     # its digest
           Field("repository_id", "integer"),
-          Field("since", "datetime"))
+          Field("since", "datetime"),
+          Field("attempts", "integer"),                       # to get the file
+          Field("next_on", "datetime"),                       # when to ask for it again
+          Field("filename", length=255),                      # its original name
+          Field("error", "text"))                             # why it could not be had
     # Other uuids under which a record of this site is known elsewhere.
     table("sync_alias",
           Field("tablename", length=64, notnull=True),
@@ -93,7 +97,7 @@ def define(db: Any) -> None:
     table("sync_file",
           Field("tablename", length=64, notnull=True),
           Field("fieldname", length=64, notnull=True),
-          Field("name", length=255, notnull=True),        # as pyDAL stored it, at whichever site
+          Field("name", length=512, notnull=True),        # as pyDAL stored it, at whichever site
           Field("digest", length=32),
           Field("is_local", "boolean"))                   # stored here
     # Records that were rejected, with everything needed to try again.
