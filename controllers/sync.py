@@ -3,8 +3,10 @@
 if "s3sync_app" not in globals():       # models/sync.py: the deployment has no "sync" module
     raise HTTP(404, T("Synchronization is not enabled on this site."))
 
-from s3sync.admin import configuration, homepage, pauses, repositories
+from s3sync.admin import configuration, conflicts, homepage, pauses, repositories
 from s3sync.admin import log as log_pages
+from s3sync.admin import quarantine as quarantine_pages
+from s3sync.admin import waiting as waiting_pages
 
 
 def index():
@@ -24,6 +26,21 @@ def repository():
         request.extension = request.args(0).partition(".")[2] or request.extension
         return s3sync_app.rest_register(request, response)
     return repositories.page(s3sync_app)
+
+
+def conflict():
+    """Records that were changed at both sites."""
+    return conflicts.page(s3sync_app)
+
+
+def quarantine():
+    """Records that were rejected."""
+    return quarantine_pages.page(s3sync_app)
+
+
+def waiting():
+    """References whose target has not arrived."""
+    return waiting_pages.page(s3sync_app)
 
 
 def pause():

@@ -69,6 +69,22 @@ class Input:
 
 
 @dataclass
+class Text(Input):
+    """Text of several lines."""
+
+    template: str = "textarea"
+
+    def read(self, variables: Any, T: Callable[..., Any]) -> Any:
+        text = self.sent(variables, self.name).replace("\r\n", "\n").strip()
+        self.value = text
+        if not text and self.required:
+            raise ValueError(str(T("Enter a value.")))
+        if len(text) > self.length:
+            raise ValueError(str(T("Too long: at most %(length)s characters are possible.", {"length": self.length})))
+        return text or None
+
+
+@dataclass
 class Checkbox(Input):
     """Yes or no."""
 

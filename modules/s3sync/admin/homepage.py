@@ -3,7 +3,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from . import run
+from . import standing
 from .page import Page
 
 
@@ -15,5 +15,5 @@ def page(app: Any) -> dict[str, Any]:
     repository = this.db.sync_repository
     rows = this.db(repository.deleted != True).select(orderby=repository.name)  # noqa: E712
     return this.view("index", this.T("Synchronization"), repositories=rows,
-                     last_runs=run.last_runs(this.db, [row.id for row in rows]),
+                     standing=standing.of(this, rows),
                      worker_alive=app.worker_alive())

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import datetime
+from functools import cached_property
 from types import SimpleNamespace
 from typing import Any, Callable, NoReturn
 
@@ -10,6 +11,7 @@ from gluon.html import URL
 from gluon.http import HTTP, redirect
 
 from ..engine import pause
+from ..engine.site import Site
 from .access import is_administrator
 
 #: How a message is shown
@@ -73,6 +75,11 @@ class Page:
         """Answer that there is no such thing."""
         self.refuse(404, text or self.T("There is no such page."))
 
+    @cached_property
+    def site(self) -> Site:
+        """This site, as the engine sees it."""
+        return Site(self.app.host, self.app.settings)
+
     @property
     def worker_command(self) -> str:
         """What starts the worker, in web2py's folder."""
@@ -124,11 +131,12 @@ class Page:
             self.response.subtitle = title
         else:
             self.response.title = title
+        from . import attention  # which needs this module
         kept = self.session.s3sync_messages or []
         if kept:
             self.session.s3sync_messages = None
         return {"s3sync_view": SimpleNamespace(page=self, title=title, crumbs=self._crumbs, paused=pause.since(self.db),
-                                               messages=[*kept, *self._messages], **variables)}
+                                               attention=attention.counts(self), messages=[*kept, *self._messages], **variables)}
 
     def when(self, value: datetime.datetime | None) -> str:
         """A moment, naive UTC, as it stands on a page."""

@@ -28,6 +28,17 @@ class Pager(NamedTuple):
         return min(self.number * SIZE, self.total)
 
 
+def listing(fetch: Callable[[int, int], Any], number: int, address: Callable[[int], str]) -> Pager:
+    """The page `number` (from 1) of what `fetch` gives for a limit and an offset: an `s3sync.engine.listing.Listing`."""
+    found = fetch(SIZE, (number - 1) * SIZE)
+    pages = max(1, -(-found.total // SIZE))
+    if number > pages:
+        number = pages
+        found = fetch(SIZE, (number - 1) * SIZE)
+    return Pager(found.rows, number, pages, found.total, address(number - 1) if number > 1 else "",
+                 address(number + 1) if number < pages else "")
+
+
 def paginate(db: Any, query: Any, number: int, address: Callable[[int], str], **select: Any) -> Pager:
     """The page `number` (from 1) of the rows that fulfil `query`; `address` gives the URL of a page."""
     total = db(query).count()

@@ -4,7 +4,7 @@ from __future__ import annotations
 from typing import Any, Callable
 
 from ..tables import eden
-from . import jobs, log, now, run, tasks
+from . import jobs, log, now, run, standing, tasks
 from .form import Form, refuse_other_posts
 from .page import SUCCESS, WARNING, Page
 from .repository_form import fields, save
@@ -40,8 +40,7 @@ def _list(this: Page) -> dict[str, Any]:
     table = db.sync_repository
     rows = db(table.deleted != True).select(orderby=table.name)  # noqa: E712
     this.crumb(T("Repositories"))
-    return this.view("repositories", T("Repositories"), repositories=rows,
-                     last_runs=run.last_runs(db, [row.id for row in rows]))
+    return this.view("repositories", T("Repositories"), repositories=rows, standing=standing.of(this, rows))
 
 
 def _create(this: Page) -> dict[str, Any]:
@@ -112,6 +111,8 @@ def _delete(this: Page, row: Any) -> dict[str, Any]:
             jobs.remove(db, job)
         for task in db((db.sync_task.repository_id == row.id) & (db.sync_task.deleted != True)).select():  # noqa: E712
             tasks.remove(db, task)
+        # nothing that was rejected can be tried again without the peer
+        db((db.sync_quarantine.repository_id == row.id) & (db.sync_quarantine.status == "open")).update(status="dismissed")
         # a peer that was deleted must not be reached by accident, and its secrets are not needed any more
         db(db.sync_repository.id == row.id).update(url=None, password=None, client_secret=None, site_key=None,
                                                    refresh_token=None, proxy=None)

@@ -27,6 +27,22 @@ def last_runs(db: Any, repository_ids: Iterable[int]) -> dict[int, Any]:
     return found
 
 
+#: badges of a run's states
+KINDS = {"interrupted": "warning", "running": "info"}
+
+
+def states(this: Page) -> dict[str, Any]:
+    """What the states of a run and its tasks mean."""
+    T = this.T
+    return {"waiting": T("Waiting"), "running": T("Running"), "success": T("Success"), "warning": T("Warning"),
+            "error": T("Error"), "interrupted": T("Interrupted")}
+
+
+def status(this: Page, row: Any) -> str:
+    """The state of a run; one that fell silent was interrupted."""
+    return "interrupted" if row.status == "running" and not is_active(this, row) else str(row.status)
+
+
 def is_active(this: Page, row: Any) -> bool:
     """Is this run going on? One without a sign of life for too long is not."""
     if row is None or row.status != "running":
@@ -53,15 +69,11 @@ def progress(this: Page, repository: Any) -> dict[str, Any]:
     steps = list(db(table.run_id == row.id).select(orderby=table.id)) if row else []
     active = is_active(this, row)
     waiting = None if active else queued(db, repository.id)
-    status = row.status if row else ""
-    if status == "running" and not active:
-        status = "interrupted"
     return {
-        "run": row, "steps": steps, "active": active, "waiting": waiting, "status": status,
+        "run": row, "steps": steps, "active": active, "waiting": waiting, "status": status(this, row) if row else "",
         "busy": active or waiting is not None,
         "worker_alive": this.app.worker_alive(),
-        "states": {"waiting": T("Waiting"), "running": T("Running"), "success": T("Success"), "warning": T("Warning"),
-                   "error": T("Error"), "interrupted": T("Interrupted")},
+        "states": states(this),
         "phases": {"connecting": T("Connecting"), "pulling": T("Pulling"), "pushing": T("Pushing"),
                    "finished": T("Finished")},
         "directions": {"pull": T("Pull"), "push": T("Push")},

@@ -33,6 +33,28 @@ db.sync_run_task.insert(run_id=run, resource_name="gis_location", direction="pul
 answer = run
 """
 
+TROUBLE = """
+import json
+table, now = db.org_organisation, "2026-01-01 00:00:00"
+record = table(table.insert(name=arguments["text"] + " Relief", comments="Ours"))
+def versions(status, theirs):
+    return db.sync_conflict.insert(
+        repository_id=arguments["repository"], tablename="org_organisation", record_uuid=record.uuid, policy="ASK", status=status,
+        mine=json.dumps(dict(name=record.name, comments="Ours")), theirs=json.dumps(theirs), theirs_vector="elsewhere:1",
+        mine_modified_on=now, theirs_modified_on=now, found_on=now)
+xml = (f'<s3xml><resource name="org_office" uuid="{record.uuid}-office" modified_on="2026-01-01T00:00:00Z"><data field="name">'
+       f'Depot</data><reference field="organisation_id" resource="org_organisation" uuid="{record.uuid}"/></resource></s3xml>')
+def rejected(direction):
+    return db.sync_quarantine.insert(
+        repository_id=arguments["repository"], direction=direction, tablename="org_office", record_uuid=record.uuid + "-office",
+        xml=xml, code="record", error=arguments["text"] + " is no name", attempts=3, first_on=now, last_on=now, next_on=now)
+answer = dict(uuid=record.uuid, conflict=versions("open", dict(name="Their Relief", comments=arguments["text"])),
+              deletion=versions("open", None), settled=versions("settled", dict(name="Their Relief", comments="Theirs")),
+              pull=rejected("pull"), push=rejected("push"))
+db.sync_waiting.insert(tablename="org_organisation", record_uuid=record.uuid, fieldname="parent", since=now,
+                       target_table="org_organisation", target_uuid=arguments["text"], repository_id=arguments["repository"])
+"""
+
 
 def new(admin: Visitor) -> int:
     """A repository with passwords, and a name that tries to break out."""
@@ -82,16 +104,30 @@ def pages(site: Any, repository: int) -> list[str]:
         found += [f"{base}/task/{task['id']}", f"{base}/task/{task['id']}/delete"]
     if job:
         found += [f"{base}/job/{job['scheduler_task_id']}{rest}" for rest in ("", "/delete", "/reset")]
+    conflict = row(site, "sync_conflict", repository_id=repository, status="open")
+    rejected = row(site, "sync_quarantine", repository_id=repository, direction="pull")
+    if conflict:
+        found += ["/sync/conflict", f"/sync/conflict?repository={repository}&status=all", f"/sync/conflict/{conflict['id']}"]
+    if rejected:
+        found += ["/sync/quarantine", f"/sync/quarantine?repository={repository}&status=dismissed",
+                  f"/sync/quarantine/{rejected['id']}", f"/sync/quarantine/{rejected['id']}/dismiss",
+                  f"/sync/waiting?repository={repository}"]
     if entry:
         found += [f"/sync/log/{entry['id']}", f"{base}/log/{entry['id']}"]
     return found
 
 
+def trouble(site: Any, repository: int, words: str = "Red Cross") -> Any:
+    """Conflicts, rejected records and a waiting reference; their ids."""
+    return site.shell(TROUBLE, {"repository": repository, "text": words})
+
+
 def furnish(site: Any, admin: Visitor, repository: int) -> int:
-    """Give a repository an address where nobody answers, a task, a job, a log entry and an interrupted run."""
+    """Give a repository an address where nobody answers, a task, a job, a log entry, an interrupted run, and trouble."""
     add_task(admin, repository, filter="~.name__like=Red*")
     add_job(admin, repository)
     site.shell("db(db.sync_repository.id == arguments['repository']).update(url='http://127.0.0.1:9/%s' % "
                "arguments['repository'])\n" + LOG + RUN,
                {"count": 1, "repository": repository, "status": "running", "silent": 999, "text": EVIL})
+    trouble(site, repository, EVIL)
     return repository

@@ -17,7 +17,7 @@ class TestAccess:
 
     def test_every_page_answers(self, site: Any, admin: Visitor, shared: int) -> None:
         addresses = pages(site, shared)
-        assert len(addresses) == 25
+        assert len(addresses) == 33
         for address in addresses:
             answer = admin.get(address)
             assert answer.status_code == 200, (address, text(answer))
@@ -45,7 +45,9 @@ class TestAccess:
             assert f'href="/eden/sync/{address}"' in home
 
     @pytest.mark.parametrize("path", [
-        "/sync/nothing", "/sync/index/1", "/sync/pause/1", "/sync/config/a", "/sync/repository/999999", "/sync/repository/a",
+        "/sync/nothing", "/sync/index/1", "/sync/pause/1", "/sync/conflict/999999",
+        "/sync/conflict/a", "/sync/quarantine/999999", "/sync/quarantine/1/nothing", "/sync/waiting/1", "/sync/config/a",
+        "/sync/repository/999999", "/sync/repository/a",
         "/sync/repository/1/nothing", "/sync/repository/99999999999999999999", "/sync/log/999999", "/sync/log/1/2",
         "/sync/repository/1/task/999999", "/sync/repository/1/job/999999", "/sync/config.json"])
     def test_what_is_not_there(self, admin: Visitor, shared: int, path: str) -> None:
@@ -60,7 +62,8 @@ class TestAccess:
         config.write_text(without)
         made.start()
         visitor = Visitor(made).login(*ADMIN)
-        for address in ("/sync/index", "/sync/config", "/sync/repository", "/sync/repository/create", "/sync/log", "/sync/pause",
+        for address in ("/sync/index", "/sync/config", "/sync/repository", "/sync/repository/create", "/sync/log",
+                        "/sync/pause", "/sync/conflict", "/sync/quarantine", "/sync/waiting",
                         "/sync/sync.xml?resource=org_office", "/sync/peer.json", "/sync/repository/register.json"):
             assert visitor.get(address).status_code == 404, address
         assert "/sync/" not in visitor.get("/default/index").text

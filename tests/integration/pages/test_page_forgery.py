@@ -38,6 +38,16 @@ class TestForgery:
         assert admin.post(address, {**values, "_formkey": "made-up"}).status_code == 403
         assert self.state(site) == before
 
+    @pytest.mark.parametrize("table, rest", [("conflict", ""), ("quarantine", ""), ("quarantine", "/dismiss")])
+    def test_also_of_trouble(self, site: Any, admin: Visitor, shared: int, table: str, rest: str) -> None:
+        address = f"/sync/{table}/{row(site, f'sync_{table}', repository_id=shared, status='open')['id']}{rest}"
+        before = self.state(site)
+        _, values = admin.form(address, "")
+        sent = {**values, "_formkey": "made-up", "choice": "theirs", "retry": "all"}
+        assert admin.post(address, sent).status_code == 403
+        assert admin.post("/sync/quarantine", sent).status_code == 403
+        assert self.state(site) == before
+
     def test_a_key_counts_once(self, admin: Visitor) -> None:
         _, values = admin.form("/sync/config", "sync_config")
         assert admin.post("/sync/config", values).status_code == 200
@@ -57,4 +67,4 @@ class TestForgery:
     def state(site: Any) -> list[Any]:
         return [[tuple(found) for found in site.sql(f"SELECT * FROM {name} ORDER BY id")]
                 for name in ("sync_config", "sync_repository", "sync_task", "sync_resource_filter", "sync_job",
-                             "scheduler_task", "sync_log", "sync_pause")]
+                             "scheduler_task", "sync_log", "sync_pause", "sync_conflict", "sync_quarantine", "sync_waiting")]
