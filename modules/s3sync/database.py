@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from contextlib import contextmanager
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any, Iterable, Iterator, Sequence
 
 from .errors import ConfigurationError
@@ -172,6 +172,11 @@ class Database:
         """Base class of everything the driver raises."""
         error: type[Exception] = self.dal._adapter.driver.Error
         return error
+
+    @cached_property
+    def astral(self) -> bool:
+        """Does the connection take characters beyond U+FFFF? With pyDAL's default, MySQL's older utf8, it does not."""
+        return self.dialect != "mysql" or self.value("SELECT @@character_set_client") == "utf8mb4"
 
     @property
     def for_update(self) -> str:

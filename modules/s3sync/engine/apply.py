@@ -15,7 +15,7 @@ from ..hosts.callback import HookError, ImportItem, Values, call
 from ..hosts.table import StoredRow, TableMap
 from ..index.digest import deletion_digest, digest
 from ..index.index import Note, Version
-from ..index.vector import Order, compare, increment, merge, parse, site_key
+from ..index.vector import Order, compare, increment, merge, parse, site_key, valid
 from ..s3xml.record import Record
 from . import alias, attachments, conflicts, waiting
 from .check import Checker
@@ -97,8 +97,8 @@ class Applier:
                 wanted = tuple((f"{attachments.MARK}{name}/{field}", digest) for field, digest in asked)
                 outcomes.append(Outcome(name, str(record.uuid), "rejected", "its files have not arrived yet", "file",
                                         missing=wanted))
-            elif record.error or not record.uuid:
-                reason = record.error or "the record has no uuid"
+            elif record.error or not record.uuid or record.vector and not valid(record.vector):
+                reason = record.error or ("its version is none" if record.uuid else "the record has no uuid")
                 outcomes.append(Outcome(name, record.uuid or f"line {record.position}", "rejected", reason, "unreadable"))
             elif record.uuid in batch:                 # twice in one batch: one after the other
                 outcomes += self._apply(name, batch)

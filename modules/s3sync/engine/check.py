@@ -7,6 +7,7 @@ from typing import Any, Callable
 
 from ..hosts.base import Host
 from ..hosts.callback import HookError, call
+from ..hosts.limits import limits
 from ..hosts.table import StoredRow, TableMap, canonical_default
 from ..s3xml.record import Record
 from .decide import Action
@@ -27,6 +28,7 @@ class Checker:
         self.lengths = {f.name: f.length for f in table.schema.fields if f.type == "string" and f.length}
         self.validators = {name: list(found) for name, found in host.validators(table.name).items()
                            if name in table.schema.by_name}
+        self.limits = limits(table)
         self.mandatory = [f.name for f in table.schema.fields if f.name not in table.nullable]
         #: fields whose validators refuse that nothing is entered: found out when the first record lacks one
         self._wanted: dict[str, str] = {}
@@ -45,6 +47,12 @@ class Checker:
             value = values.get(name)
             if value is not None and len(value) > length and value != old.get(name):
                 return f"{name}: longer than {length} characters"
+        for name, checks in self.limits.items():
+            value = values.get(name)
+            if value is not None:
+                for too_large in checks:
+                    if reason := too_large(value):
+                        return f"{name}: {reason}"
         for name in self.mandatory:
             if name in values:
                 if values[name] is None:

@@ -256,7 +256,11 @@ class Writer:
         kept = {"id", *table.meta, *table.uploads}
         fields.update({k: v for k, v in form.vars.items() if k in table.dal_table.fields and k not in kept})
         with self._untouched():
-            number = self._store(record, row, fields)
+            try:
+                number = self._store(record, row, fields)
+            except (TypeError, ValueError, LookupError, AttributeError, ArithmeticError) as problem:
+                # pyDAL cannot make a value of a column of what the application's own code has left in form.vars
+                raise HookError(f"{type(problem).__name__}: {problem}") from problem
             self._exact(number, fields)
             form.vars.update(id=number, uuid=uuid)
             self.site.host.written(name, [number] if row is None else [], [] if row is None else [number])

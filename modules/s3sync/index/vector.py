@@ -34,6 +34,7 @@ def _parse(text: str) -> tuple[tuple[str, int], ...]:
     return tuple((site, int(count)) for site, count in (part.split(":") for part in text.split(","))) if text else ()
 
 
+@lru_cache(maxsize=65536)
 def valid(text: str) -> bool:
     """Is this text, from a peer, a vector?"""
     return len(text) < 20000 and VECTOR.match(text) is not None

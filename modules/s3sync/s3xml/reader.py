@@ -15,6 +15,8 @@ from .schema import Field, Schema
 from .values import TEXT_TYPES, Decoder, check, decode_datetime, decode_uuids, decoder, shown
 
 CHUNK = 1 << 15        #: bytes read at once
+LONGEST_UUID = 128     #: characters; what the column of any Eden table takes
+LONGEST_NAME = 64      #: characters of the name of a table
 HEAD = 1 << 18         #: bytes within which the root element must have begun, attributes included
 
 #: Attributes of <resource> that are attributes of Record, under the same name
@@ -264,8 +266,8 @@ class Document:
         uuid = get("uuid", "")
         if self._prefix and uuid:
             state["uuid"] = uuid = self._own(uuid)
-        if len(uuid) > 128:
-            errors.append("uuid: longer than 128 characters")
+        if len(uuid) > LONGEST_UUID or len(get("replaced_by") or "") > LONGEST_UUID:
+            errors.append(f"uuid: longer than {LONGEST_UUID} characters")
         created_on, modified_on = get("created_on"), get("modified_on")
         name = "created_on"
         try:
@@ -350,7 +352,7 @@ class Document:
 
     def _reference(self, element: Any, field: Field, state: dict[str, Any], errors: list[str], depth: int) -> None:
         uuid = element.get("uuid")
-        if uuid and field.type == "reference" and uuid[0] != "[" and uuid != "None":
+        if uuid and field.type == "reference" and uuid[0] != "[" and uuid != "None" and len(uuid) <= LONGEST_UUID:
             state["values"][field.name] = uuid if uuid.startswith("urn:") else self._target(uuid, element.get("resource"))
         else:
             try:
@@ -359,7 +361,7 @@ class Document:
                 errors.append(f"{field.name}: {error}")
                 return
         resource = element.get("resource")
-        if resource != field.target and resource:
+        if resource != field.target and resource and len(resource) <= LONGEST_NAME:
             state.setdefault("instances", {})[field.name] = resource
         if len(element):
             self._inline(element, field, state, depth)
@@ -371,6 +373,8 @@ class Document:
         if not text:
             return
         targets: list[str] = decode_uuids(text)
+        if any(len(each) > LONGEST_UUID for each in targets):
+            raise ValueError(f"{shown(text)} is longer than {LONGEST_UUID} characters")
         targets = [Tuid(each) for each in targets] if text is tuid else [self._target(each) for each in targets]
         if field.type == "list:reference":
             values[field.name] = targets

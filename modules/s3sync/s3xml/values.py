@@ -237,7 +237,7 @@ def decode_uuids(text: str) -> list[str]:
     items = load(text)
     if not all(isinstance(item, str) for item in items):
         raise ValueError(f"{shown(text)} is no list of uuids")
-    return [item for item in items if item and item != "None"]
+    return [clean(item) for item in items if item and item != "None"]
 
 
 def _list(text: str, convert: Callable[[Any], Any]) -> list[Any] | None:
