@@ -55,7 +55,7 @@ class LocalSite:
         self.folder.mkdir(parents=True, exist_ok=True)
         self.name = name
         self.skew = timedelta(seconds=skew)
-        self.settings = Settings(**settings)
+        self.settings = Settings(**{"retry_longest": 0, **settings})     # tests do not wait after a failure
         self.uri = uri or f"sqlite://{name}.db"
         self.hooks: dict[str, dict[str, Callable[..., Any]]] = {}
         self.connect()

@@ -25,6 +25,8 @@ class Settings:
     read_timeout: float = 120.0       #: seconds of silence while an answer arrives
     retries: int = 4                  #: further attempts after a transient failure of one request
     backoff: float = 1.0              #: seconds before the first of them, doubled each time, with jitter
+    retry_first: int = 300            #: seconds a repository is left alone after a failed run, doubled with each, with jitter
+    retry_longest: int = 21600        #: seconds it is left alone at most; 0 = it is tried whenever its job is due
     ca_bundle: str = ""               #: PEM file of a private certificate authority, besides the public ones
     verify_tls: bool = True           #: False only for a test network; said in the log at every run
     max_document: int = 4 << 30       #: bytes of one document, expanded

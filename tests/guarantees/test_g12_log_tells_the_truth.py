@@ -92,3 +92,28 @@ def test_old_entries_are_forgotten_and_young_ones_kept(field: Field) -> None:
     field.run()
     field.run()
     assert sql(field.a, "SELECT COUNT(*) FROM sync_run") == [(2,)]
+
+
+def test_what_an_earlier_run_left_behind_is_no_success(field: Field) -> None:
+    """The rejected record is not due again, nothing else is to do: still the entry says that something is left."""
+    field.link(field.a, field.b, "org_organisation", mode=1)
+    uuid = field.b.insert("org_organisation", name="bad")
+    sql(field.b, "UPDATE org_organisation SET acronym = 'longer than eight' WHERE uuid = ?", uuid)
+    assert field.run() == "warning"
+    assert field.run() == "warning" and field.a.run().status == "warning"
+    (result, message), *_ = reversed(messages(field))
+    assert result == "warning" and "1 rejected in quarantine" in message
+
+
+def test_a_reference_that_still_waits_is_no_success(field: Field) -> None:
+    field.link(field.a, field.b, "org_office", mode=1)
+    place = field.b.insert("gis_location", name="gone")
+    organisation = field.b.insert("org_organisation", name="O")
+    field.b.insert("org_office", name="waits", organisation_id=field.b.id_of("org_organisation", organisation),
+                   location_id=field.b.id_of("gis_location", place))
+    field.run()
+    sql(field.a, "INSERT INTO sync_waiting (tablename, record_uuid, fieldname, target_table, target_uuid, repository_id) "
+                 "SELECT 'org_office', uuid, 'location_id', 'gis_location', 'urn:uuid:nobody', ? FROM org_office",
+        field.links["a", "b"])
+    assert field.run() == "warning"
+    assert "1 waiting for a reference" in messages(field)[-1][1]

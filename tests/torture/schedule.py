@@ -64,7 +64,7 @@ class Schedule:
         self.eden = stage.eden if self.plain else None
         for site in [*self.sites, stage.eden]:
             site.reset(f"{seed} {site.name}", rnd.choice(SKEWS) if site is not stage.eden else 0,
-                       Settings(batch_size=rnd.choice([2, 5, 50]), overlap=20, retries=0))
+                       Settings(batch_size=rnd.choice([2, 5, 50]), overlap=20, retries=0, retry_longest=0))
         self.ledger = Ledger()
         self.people = People(rnd, self.ledger, self.clock, clears=not self.plain, hard=not self.plain)
         self.links: list[tuple[ClockedSite, ClockedSite, int]] = []       # who runs, with whom, its repository

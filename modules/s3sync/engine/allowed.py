@@ -18,7 +18,7 @@ def now(site: Site, repository: Repository, moment: datetime, stop: Stop) -> boo
     try:
         hours = parse(repository.allowed_hours)
     except ValueError as error:
-        _once(site, repository, f"The allowed hours are not understood: {error}. They are ignored until they are corrected")
+        log.once(site, repository.id, f"The allowed hours are not understood: {error}. They are ignored until they are corrected")
         return True
     if hours.allow(moment):
         end = hours.end(moment)
@@ -27,7 +27,7 @@ def now(site: Site, repository: Repository, moment: datetime, stop: Stop) -> boo
             seconds = (end.astimezone() - moment.astimezone()).total_seconds()
             stop.after(seconds, f"the allowed hours end at {clock(end.hour * 60 + end.minute)}")
         return True
-    _once(site, repository, message(hours, moment))
+    log.once(site, repository.id, message(hours, moment))
     return False
 
 
@@ -35,11 +35,3 @@ def message(hours: Hours, moment: datetime) -> str:
     """Why nothing is done, and when something will be."""
     return (f"Not synchronized outside of the allowed hours ({hours.words()}); "
             f"the next time is {hours.next(moment).strftime('%Y-%m-%d %H:%M')}")
-
-
-def _once(site: Site, repository: Repository, text: str) -> None:
-    table = site.db.dal.sync_log
-    last = site.db.dal(table.repository_id == repository.id).select(table.message, orderby=~table.id, limitby=(0, 1)).first()
-    if last is None or last.message != text:
-        log.write(site, repository.id, None, "none", "none", "check", "warning", text)
-    site.db.commit()

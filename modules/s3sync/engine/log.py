@@ -26,6 +26,15 @@ def write(site: Site, repository_id: int | None, resource: str | None, mode: str
         action=action or "none", result=result, remote=remote and result != "success", message=message[:LONGEST])
 
 
+def once(site: Site, repository_id: int, text: str) -> None:
+    """Add a warning that nothing is done, unless the repository's last entry says the same. Commits."""
+    table = site.db.dal.sync_log
+    last = site.db.dal(table.repository_id == repository_id).select(table.message, orderby=~table.id, limitby=(0, 1)).first()
+    if last is None or last.message != text:
+        write(site, repository_id, None, "none", "none", "check", "warning", text)
+    site.db.commit()
+
+
 def prune(site: Site) -> None:
     """Forget entries and runs older than the retention, in the caller's transaction."""
     if site.settings.log_retention <= 0:

@@ -7,8 +7,9 @@ from typing import BinaryIO, Callable, Iterable, Iterator, Sequence, TypeVar
 
 from ..errors import NotPermitted
 from ..s3xml.record import Record, Upload
-from . import attachments, cursors, quarantine, waiting
+from . import attachments, cursors, quarantine, queue, waiting
 from .apply import Applier
+from .flatten import flatten
 from .outcome import Outcome
 from .peer import Batch, Peer, Task
 from .progress import Step
@@ -16,6 +17,9 @@ from .scope import scope_digest
 from .site import Site
 
 T = TypeVar("T")
+
+#: records named in the URL of one request
+FETCH = 40
 
 
 def wait(future: Future[T], beat: Callable[[], None]) -> T:
@@ -55,6 +59,7 @@ class Puller:
             raise NotPermitted(f"create and update {resource}", hint="The user of the job (user_id in its vars) needs these "
                                "permissions; a job without a user has none")
         self._pages()
+        self._queued()
         self._dependencies()
         self._again()
         self.step.counts.waiting = waiting.count(self.site, self.repository_id)      # some may have got theirs meanwhile
@@ -114,6 +119,27 @@ class Puller:
         quarantine.release(site, self.repository_id, "pull", name, [o.uuid for o in outcomes if o.result != "rejected"])
         self.step.batch(outcomes)
         return outcomes
+
+    def _queued(self) -> None:
+        """Ask for records that somebody wants to have again."""
+        site, key = self.site, (self.repository_id, self.task.id, "pull")
+        with ThreadPoolExecutor(1) as pool:
+            while True:
+                found = queue.following(site, *key, FETCH)
+                site.db.commit()
+                if found is None:
+                    return
+                table, uuids = found
+                if site.host.carries(table):
+                    batch = wait(pool.submit(self.peer.fetch, table, uuids), self.step.run.beat)
+                    self.step.bytes += batch.bytes
+                    try:
+                        for group in chunks(flatten(site, batch.records), site.settings.batch_size):
+                            self.apply(group)
+                    finally:
+                        batch.close()
+                queue.done(site, *key, table, uuids)
+                self.step.run.commit()
 
     def _dependencies(self) -> None:
         """Ask for records that others refer to and that no task has brought, until there are none or the peer has none."""

@@ -11,7 +11,7 @@ from ..errors import BEYOND_THE_FILE, NotPermitted, PeerRefused, SyncError
 from ..hosts.files import MARK, Files
 from ..s3xml.record import Record
 from ..s3xml.writer import DocumentWriter, Encoder
-from . import attachments, cursors, quarantine
+from . import attachments, cursors, quarantine, queue
 from .export import Exporter, Page
 from .outcome import Outcome
 from .peer import Peer, Receipt, Task
@@ -95,6 +95,7 @@ class Pusher:
         with ThreadPoolExecutor(1) as pool:
             for name, condition in tables:
                 self._table(pool, name, since[name], condition, begun[name][0])
+            self._queued(pool)
             self._again(pool)
             self._dependencies(pool)
             if not self.task.pulls:              # what was pushed to us may lack something that nobody will push again
@@ -214,6 +215,19 @@ class Pusher:
             self._unsent[place, digest] = f"{field}: its file was not taken: {error.message}"
             return
         self._waiting = {key: rest for key, missing in self._waiting.items() if (rest := missing - {(place, digest)})}
+
+    def _queued(self, pool: ThreadPoolExecutor) -> None:
+        """Send records that somebody wants the peer to have again."""
+        site, key = self.site, (self.repository_id, self.task.id, "push")
+        while True:
+            found = queue.following(site, *key, site.settings.batch_size)
+            if found is None:
+                return
+            table, uuids = found
+            if site.host.carries(table):
+                self._chosen(pool, table, uuids)
+            queue.done(site, *key, table, uuids)
+            self.step.run.commit()
 
     def _again(self, pool: ThreadPoolExecutor) -> None:
         tables: dict[str, list[str]] = {}

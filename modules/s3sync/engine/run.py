@@ -11,8 +11,8 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Callable
 
-from ..errors import AlreadyRunning, ConfigurationError, ConnectError, Interrupted, LeaseLost, SyncError
-from . import allowed, log, pause
+from ..errors import AlreadyRunning, ConfigurationError, ConnectError, Interrupted, LeaseLost, ProxyError, SyncError
+from . import allowed, backoff, conflicts, log, pause, quarantine
 from .lease import Lease, own_name
 from .outcome import RESULTS
 from .peer import Peer, Task
@@ -62,6 +62,10 @@ class Runner:
             if pause.holds(site, repository) or not allowed.now(site, repository, self.clock(), self.stop):
                 return "warning"
             self.stop.watch(pause.watch(site))
+            resting = backoff.waiting(site, repository)
+            if resting is not None:
+                log.once(site, repository.id, backoff.words(resting))
+                return "warning"
         lease = Lease(site, f"repository/{repository.id}", f"{own_name()}/{secrets.token_hex(3)}")
         try:
             lease.take()
@@ -81,6 +85,7 @@ class Runner:
         results = []
         message = ""
         code = ""
+        broken: SyncError | None = None           # what the peer, or the way to it, has failed with
         try:
             peer = self._open(repository, run)
         except Interrupted as error:
@@ -92,8 +97,9 @@ class Runner:
             site.rollback()
             mode, transmission, action = ("login", "outgoing", "login") if error.remote else ("none", "none", "connect")
             result = "error" if error.transient else "fatal"
-            log.write(site, repository.id, None, mode, transmission, action, result, error.message, error.remote)
-            run.finish("error", error.message, error.code)
+            message = error.message + self._later(repository, error)
+            log.write(site, repository.id, None, mode, transmission, action, result, message, error.remote)
+            run.finish("error", message, error.code)
             return result
         if not repository.known and peer.uuid:
             site.db.execute('UPDATE "sync_repository" SET "uuid" = ? WHERE "id" = ?', [peer.uuid, repository.id])
@@ -108,15 +114,25 @@ class Runner:
                 log.write(site, repository.id, None, "none", "none", "check", "warning", message)
                 results.append("warning")
             steps = [(task, Step(run, task.id, task.resource, direction)) for task, direction in plan]
+            reached = not steps
             for task, step in steps:
                 result, failure = self._step(repository, peer, task, step)
                 results.append(result)
+                reached = reached or failure is None or step.counts.records > 0
                 if failure is not None:
                     message, code = failure.message, failure.code
+                    broken = failure if failure.remote or isinstance(failure, ProxyError) else broken
                 if isinstance(failure, (LeaseLost, Interrupted, ConnectError)):
                     break                             # after ConnectError the others would only wait for the same time-out
             site.db.execute('UPDATE "sync_repository" SET "last_connected" = ? WHERE "id" = ?',
                             [site.now().isoformat(" ")[:19], repository.id])
+            if broken is not None and not reached:
+                later = self._later(repository, broken)
+                if later:
+                    log.write(site, repository.id, None, "none", "none", "check", "warning", later[2:])
+                message += later
+            elif reached:
+                backoff.forget(site, repository.id)
         finally:
             peer.close()
         worst = max(results or ["success"], key=ORDER.index)
@@ -124,6 +140,11 @@ class Runner:
         interrupted = code == Interrupted.code
         run.finish("interrupted" if interrupted else "error" if worst == "fatal" else worst, message, code)
         return worst
+
+    def _later(self, repository: Repository, error: SyncError) -> str:
+        """Note a failed run, in the present transaction; when the next one will be, for the log."""
+        next_on = backoff.failed(self.site, repository, error)
+        return f". The next scheduled attempt is at {next_on:%Y-%m-%d %H:%M} UTC or later" if next_on else ""
 
     def _open(self, repository: Repository, run: Run) -> Peer:
         if not repository.url:
@@ -145,7 +166,7 @@ class Runner:
         try:
             step.start()
             work.run()
-            result, message = summary(step)
+            result, message = summary(step, *left(site, repository.id, task.id, step.direction))
             column = "last_pull" if step.direction == "pull" else "last_push"
             site.db.execute(f'UPDATE "sync_task" SET "{column}" = ? WHERE "id" = ?', [site.now().isoformat(" ")[:19], task.id])
             step.finish(result, message)
@@ -176,8 +197,23 @@ class DatabaseFailed(SyncError):
     transient = True
 
 
-def summary(step: Step) -> tuple[str, str]:
-    """Result and message of a step that went through: a success only if nothing was left behind."""
+def left(site: Site, repository_id: int, task_id: int, direction: str) -> tuple[int, int]:
+    """What runs so far have left behind of a task: records in quarantine, conflicts that wait for a person."""
+    return (quarantine.listed(site, repository_id, task_id, direction=direction, limit=0).total,
+            conflicts.count(site, repository_id, task_id))
+
+
+def summary(step: Step, quarantined: int = 0, undecided: int = 0) -> tuple[str, str]:
+    """Result and message of a step that went through: a success only if nothing was left behind, by this run or earlier ones."""
+    result, message = _summary(step)
+    behind = [text for number, text in ((quarantined, f"{quarantined} rejected in quarantine"),
+                                        (undecided, f"{undecided} in conflict until somebody decides")) if number]
+    if not behind:
+        return result, message
+    return "warning" if result == "success" else result, f"{message}. Left behind: {', '.join(behind)}"
+
+
+def _summary(step: Step) -> tuple[str, str]:
     counts = step.counts
     pull = step.direction == "pull"
     if not counts.records:

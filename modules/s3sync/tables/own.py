@@ -26,6 +26,8 @@ INDICES: tuple[tuple[str, tuple[str, ...], bool], ...] = (
     ("sync_run", ("repository_id", "started_on"), False),
     ("sync_run_task", ("run_id",), False),
     ("sync_lease", ("name",), True),
+    ("sync_backoff", ("repository_id",), True),
+    ("sync_queue", ("repository_id", "task_id", "direction", "tablename", "record_uuid"), True),
 )
 
 
@@ -178,3 +180,22 @@ def define(db: Any) -> None:
           Field("name", length=64, notnull=True),
           Field("owner", length=128),
           Field("expires_on", "datetime"))
+    # Repositories whose last run has failed: when they are tried again.
+    table("sync_backoff",
+          Field("repository_id", "integer", notnull=True),
+          Field("failures", "integer", default=0),        # runs in a row
+          Field("first_on", "datetime"),
+          Field("failed_on", "datetime"),
+          Field("next_on", "datetime"),                   # scheduled runs before this do nothing
+          Field("code", length=32),
+          Field("message", "text"),
+          Field("final", "boolean", default=False),       # somebody has to do something
+          Field("config", length=32))                     # digest of the configuration that failed
+    # Records that the next run is to move, whatever the cursors say.
+    table("sync_queue",
+          Field("repository_id", "integer", notnull=True),
+          Field("task_id", "integer", notnull=True),
+          Field("direction", length=8, notnull=True),     # pull, push
+          Field("tablename", length=64, notnull=True),
+          Field("record_uuid", length=128, notnull=True),
+          Field("queued_on", "datetime"))
