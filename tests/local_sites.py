@@ -19,7 +19,7 @@ from typing import Any, BinaryIO, Callable, Iterator, Sequence
 from pydal import DAL, Field
 
 from s3sync.engine.outcome import Outcome
-from s3sync.engine.peer import Batch, Peer, Receipt, Task
+from s3sync.engine.peer import Batch, Inventory, Peer, Receipt, Task
 from s3sync.engine.repository import by_uuid
 from s3sync.engine.run import Runner
 from s3sync.engine.site import Site
@@ -152,9 +152,12 @@ class LocalPeer(Peer):
     other: LocalSite
     on_wire: Callable[[str, bytes], bytes] = lambda what, body: body
     own = True
+    can = frozenset(("dryrun", "compare"))
 
     def ask(self, method: str, params: dict[str, Any], body: bytes = b"") -> bytes:
         """One request."""
+        if self.dry:
+            params = {**params, "dryrun": "1"}
         answer = {"GET": pull.answer, "POST": push.answer}[method]
         request = Request(method, {"repository": self.me.uuid, **params}, io.BytesIO(body) if body else None)
         response: Response = answer(self.other.open(), request, by_uuid(self.other.db, self.me.uuid))
@@ -185,11 +188,24 @@ class LocalPeer(Peer):
     def fetch(self, table: str, uuids: Sequence[str]) -> Batch:
         return self._batch(self.ask("GET", {"resource": table, "s3sync": "1", "uuids": ",".join(uuids)}))
 
+    def preview(self, task: Task, cursors: dict[str, str], place: str) -> Batch:
+        return self._batch(self.ask("GET", {**self._task(task), "place": place, "cursor": json.dumps(cursors)}))
+
+    def inventory(self, task: Task, place: str, limit: int) -> Inventory:
+        said = json.loads(self.ask("GET", {**self._task(task), "compare": "1", "place": place, "limit": str(limit)}))
+        return Inventory(said["table"], [tuple(row) for row in said["rows"]], said["place"])
+
+    def _task(self, task: Task) -> dict[str, Any]:
+        found = {"resource": task.resource, "s3sync": "1", **dict(task.wire_filters())}
+        return found if task.components else {**found, "mcomponents": "None"}
+
     def push(self, task: Task, body: bytes) -> Receipt:
         said = json.loads(self.ask("POST", {
             "resource": task.resource, "s3sync": "1", "strategy": ",".join(task.policies.strategy),
-            "update_policy": task.policies.update, "conflict_policy": task.policies.conflict, "files": "1"}, body))
-        return Receipt([o for o in map(Outcome.from_json, said["outcomes"]) if o], len(body), said["message"])
+            "update_policy": task.policies.update, "conflict_policy": task.policies.conflict,
+            **({} if self.dry else {"files": "1"})}, body))
+        return Receipt([o for o in map(Outcome.from_json, said["outcomes"]) if o], len(body), said["message"],
+                       said.get("changes", ()))
 
     def file(self, table: str, field: str, upload: Upload) -> BinaryIO | None:
         try:

@@ -6,11 +6,13 @@ SQL is written once, with ``?`` marks, and adapted to the three databases Eden r
 from __future__ import annotations
 
 import re
+import threading
 from contextlib import contextmanager
 from functools import cached_property, lru_cache
 from typing import Any, Iterable, Iterator, Sequence
 
 from .errors import ConfigurationError
+from .hosts.callback import HookError
 
 Row = Sequence[Any]
 
@@ -52,6 +54,7 @@ class Database:
         self.dialect: str = engine
         self.statements = 0     #: statements sent so far, for tests and benchmarks
         self._savepoints = 0
+        self._held = False
 
     # --- statements -------------------------------------------------------------------------------------------
 
@@ -147,11 +150,43 @@ class Database:
 
     def commit(self) -> None:
         """Make everything since the last commit last."""
-        self.dal.commit()
+        if not self._held:
+            self.dal.commit()
 
     def rollback(self) -> None:
         """Forget everything since the last commit."""
-        self.dal.rollback()
+        type(self.dal).rollback(self.dal)        # also while the application's own code may not: see `holding`
+
+    @contextmanager
+    def holding(self) -> Iterator[None]:
+        """The transaction stays as it is, whatever is called within: nobody commits.
+
+        The application's own code around a write may call ``db.commit()`` or ``db.rollback()``. In the middle of a batch that
+        would break what belongs together: rows without their versions, records that count as written and are not. Within, a
+        commit is left to whoever ends the batch, and a rollback is the failure of the record whose code calls it. (The DAL
+        hands out no other way to intervene: its two methods are covered on this one object, for this thread, for this time.)
+        """
+        if self._held:
+            yield
+            return
+        owner, dal = threading.get_ident(), self.dal
+
+        def commit() -> None:
+            if threading.get_ident() != owner:
+                type(dal).commit(dal)
+
+        def rollback() -> None:
+            if threading.get_ident() == owner:
+                raise HookError("the application's own code called db.rollback(), which would undo other records as well")
+            type(dal).rollback(dal)
+
+        self._held = True
+        dal.__dict__.update(commit=commit, rollback=rollback)
+        try:
+            yield
+        finally:
+            del dal.__dict__["commit"], dal.__dict__["rollback"]
+            self._held = False
 
     @contextmanager
     def savepoint(self) -> Iterator[None]:

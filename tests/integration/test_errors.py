@@ -18,7 +18,7 @@ TASKS = [{"resource_name": "gis_location", "mode": 1, "components": False},
          {"resource_name": "org_organisation", "mode": 3, "components": True}]
 
 RUN = """
-result = s3sync_app.synchronize(arguments["repository"], user_id=arguments["user"])
+result = s3sync_app.synchronize(arguments["repository"], user_id=arguments["user"], manual=True)
 entries = db(db.sync_log.id > arguments["after"]).select(orderby=db.sync_log.id)
 answer = {"result": result, "log": [dict(mode=e.mode, action=e.action, result=e.result, remote=e.remote, message=e.message,
                                          resource=e.resource_name) for e in entries]}

@@ -85,8 +85,12 @@ class Applier:
     def apply(self, name: str, records: Sequence[Record]) -> list[Outcome]:
         """Apply records of one table; one outcome for each, in no particular order.
 
-        A record that this site knows by another uuid gets that uuid.
+        A record that this site knows by another uuid gets that uuid. The transaction is the caller's: nothing is committed.
         """
+        with self.site.db.holding():
+            return self._apply_all(name, records)
+
+    def _apply_all(self, name: str, records: Sequence[Record]) -> list[Outcome]:
         outcomes: list[Outcome] = []
         batch: dict[str, Record] = {}
         alias.localise(self.site, self.site.table(name), records)

@@ -63,6 +63,19 @@ class Ender:
         self.site.host.ended(self.table.name, [row.id for record, row in rest if record.uuid not in failed])
         return failed
 
+    def forbidden(self, pairs: Sequence[Pair]) -> dict[str, str]:
+        """Reasons by uuid for those that cannot be ended now, found out without ending any."""
+        failed = self._find_replacements(pairs)
+        for record, row in pairs:
+            uuid = str(record.uuid)
+            if uuid not in failed and uuid not in self._replacements:
+                keys = {entity: list(numbers) for entity, numbers in self._identities({row.id}).items()}
+                try:
+                    affected(self.site, keys, {(self.table.name, row.id)})
+                except Restricted as problem:
+                    failed[uuid], self.codes[uuid] = str(problem), RESTRICTED
+        return failed
+
     def _attempt(self, pairs: Sequence[Pair], work: Any) -> dict[str, str]:
         if not pairs:
             return {}
@@ -210,6 +223,22 @@ def cascade(ender: Ender, keys: dict[str, list[int]], ending: set[tuple[str, int
     Raises Restricted, before anything is changed.
     """
     site = ender.site
+    for place, rows in affected(site, keys, ending):
+        if place.rule == "CASCADE":
+            _delete_rows(ender, place, rows, ending)
+        else:
+            site.db.update(place.table, [place.field], [(_replaced(place), number) for number in rows],
+                           key=site.host.key(place.table))
+            _look(site, place.table, rows)
+
+
+def _replaced(place: Place) -> Any:
+    """What takes the place of a reference to a deleted record."""
+    return place.default if place.rule == "SET DEFAULT" and not callable(place.default) else None
+
+
+def affected(site: Site, keys: dict[str, list[int]], ending: set[tuple[str, int]]) -> list[tuple[Place, list[int]]]:
+    """The rows that refer to records which are to be deleted; raises Restricted if they forbid it. Changes nothing."""
     found: list[tuple[Place, list[int]]] = []
     for name, numbers in keys.items():
         for place in places(site, name):
@@ -221,14 +250,9 @@ def cascade(ender: Ender, keys: dict[str, list[int]], ending: set[tuple[str, int
             if rows:
                 found.append((place, rows))
     for place, rows in found:
-        if place.rule == "CASCADE":
-            _delete_rows(ender, place, rows, ending)
-        else:
-            value = place.default if place.rule == "SET DEFAULT" and not callable(place.default) else None
-            if value is None and place.notnull:
-                raise Restricted(f"restricted by {place.table}.{place.field}, which must not be empty ({len(rows)} records)")
-            site.db.update(place.table, [place.field], [(value, number) for number in rows], key=site.host.key(place.table))
-            _look(site, place.table, rows)
+        if place.rule != "CASCADE" and _replaced(place) is None and place.notnull:
+            raise Restricted(f"restricted by {place.table}.{place.field}, which must not be empty ({len(rows)} records)")
+    return found
 
 
 def _delete_rows(cause: Ender, place: Place, numbers: list[int], ending: set[tuple[str, int]]) -> None:

@@ -184,6 +184,15 @@ class Exporter:
         self._instances(table, records)
         return records
 
+    def described(self, table: TableMap, rows: Sequence[StoredRow], versions: Mapping[str, Version]) -> list[Record]:
+        """Canonical rows as records, with these versions."""
+        people = self._people(rows)
+        records = [self.record(table, row, people) for row in rows]
+        for record in records:
+            record.vector = versions[str(record.uuid)].vector
+        self._instances(table, records)
+        return records
+
     def _differs(self, row: StoredRow, version: Version) -> bool:
         if row.deleted:
             return not version.digest.startswith(DELETED)

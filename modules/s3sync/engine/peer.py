@@ -78,11 +78,31 @@ class Batch:
 
 @dataclass
 class Receipt:
-    """What a peer said about a pushed batch. `outcomes` is None where the peer does not tell."""
+    """What a peer said about a pushed batch.
+
+    `outcomes` is None where the peer does not tell.
+    """
 
     outcomes: list[Outcome] | None
     bytes: int = 0
     message: str = ""
+    changes: Sequence[tuple[str, str, str, Sequence[tuple[str, str, str]]]] = ()    #: in a dry run: table, uuid, label, changes
+
+
+@dataclass
+class Inventory:
+    """Records of one table that a peer has, without their values.
+
+    Attributes
+    ----------
+    rows : (uuid, digest, version vector) of each; those of deleted records have a digest that begins with "deleted"
+    place : for the next request, "" at the end
+    """
+
+    table: str
+    rows: list[tuple[str, str, str]]
+    place: str
+    bytes: int = 0
 
 
 class Peer(abc.ABC):
@@ -93,6 +113,8 @@ class Peer(abc.ABC):
 
     own = False
     uuid = ""       #: its identity, if it told
+    can: frozenset[str] = frozenset()     #: what it understands besides: "dryrun", "compare", "everything"
+    dry = False     #: it is asked to do nothing in earnest
 
     @abc.abstractmethod
     def pull(self, task: Task, cursors: dict[str, str], limit: int, scanned: str | None) -> Batch:
@@ -105,6 +127,14 @@ class Peer(abc.ABC):
     @abc.abstractmethod
     def push(self, task: Task, body: bytes) -> Receipt:
         """Send a document."""
+
+    def preview(self, task: Task, cursors: dict[str, str], place: str) -> Batch:
+        """As `pull`, for a dry run: nothing is noted there. `place` is "" at first, then `scanned` of the batch before."""
+        raise PeerRefused("this kind of peer cannot show what it would send")
+
+    def inventory(self, task: Task, place: str, limit: int) -> Inventory:
+        """What the peer has of a task's records: some of them, `place` being "" at first, then that of the answer before."""
+        raise PeerRefused("this kind of peer cannot list what it has")
 
     def file(self, table: str, field: str, upload: Upload) -> BinaryIO | None:
         """The file of an upload field; None, or FileUnavailable with the reason, if it cannot be had."""

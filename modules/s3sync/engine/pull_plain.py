@@ -3,7 +3,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta, timezone
-from typing import Iterable, Iterator
+from typing import Iterable, Iterator, Mapping
 
 from ..s3xml.record import Record
 from . import cursors, quarantine
@@ -34,13 +34,8 @@ class PlainPuller(Puller):
         site, task = self.site, self.task
         kept = cursors.load(site, self.repository_uuid, task.id, "pull", self.scope)
         site.db.commit()
-        reached, swept = kept.get(task.resource), kept.get("")
-        now = site.now()
-        interval, overlap = timedelta(seconds=site.settings.sweep_interval), timedelta(seconds=site.settings.overlap)
-        sweep = not reached or not swept or datetime.strptime(swept, STAMP) + interval <= now
-        since = {}
-        if not sweep:
-            since = {task.resource: (datetime.strptime(str(reached), STAMP) - overlap).strftime(STAMP)}
+        reached, now = kept.get(task.resource), site.now()
+        since, sweep = asked(site, task, kept)
         with ThreadPoolExecutor(1) as pool:
             batch = wait(pool.submit(self.peer.pull, task, since, 0, None), self.step.run.beat)
         try:
@@ -81,6 +76,15 @@ class PlainPuller(Puller):
         quarantine.release(self.site, self.repository_id, "pull", name, [o.uuid for o in outcomes if o.result != "rejected"])
         self.step.batch(outcomes)
         return outcomes
+
+
+def asked(site: Site, task: Task, kept: Mapping[str, str]) -> tuple[dict[str, str], bool]:
+    """What a plain Eden is asked for, from the positions that were kept: since when, and whether that is for everything."""
+    reached, swept = kept.get(task.resource), kept.get("")
+    interval, overlap = timedelta(seconds=site.settings.sweep_interval), timedelta(seconds=site.settings.overlap)
+    if not reached or not swept or datetime.strptime(swept, STAMP) + interval <= site.now():
+        return {}, True
+    return {task.resource: (datetime.strptime(reached, STAMP) - overlap).strftime(STAMP)}, False
 
 
 def windows(records: Iterable[Record], size: int) -> Iterator[list[Record]]:

@@ -1,8 +1,9 @@
 """This site, as the engine sees it: the host with its database, index and settings, for one run or one request."""
 from __future__ import annotations
 
+from contextlib import contextmanager
 from datetime import datetime
-from typing import Callable
+from typing import Callable, Iterator
 
 from ..hosts.base import Host
 from ..hosts.references import References
@@ -33,6 +34,17 @@ class Site:
         """Undo what was not committed, and forget what was looked up in it."""
         self.db.rollback()
         self.references.forget()
+
+    @contextmanager
+    def trial(self) -> Iterator[None]:
+        """Whatever is done within leaves no trace in the database; code of the application's own cannot commit either."""
+        with self.db.holding():
+            self.index.frozen = True
+            try:
+                yield
+            finally:
+                self.rollback()
+                self.index.frozen = False
 
     def scope(self, resource: str, components: bool = True) -> list[str]:
         """The tables of a task: the resource, then its components, then theirs. Raises UnknownResource."""

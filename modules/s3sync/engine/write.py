@@ -237,22 +237,7 @@ class Writer:
     def _one(self, record: Record, row: StoredRow | None) -> None:
         """One record through pyDAL and the host's own code, in the order of S3XML §10: validation, write, onaccept."""
         table, uuid, name = self.table, str(record.uuid), self.table.name
-        method = "create" if row is None else "update"
-        fields = {}
-        for field, value in self.values[uuid].items():
-            if field in table.references or field in table.list_references:
-                fields[field] = self.resolver.local(field, value)
-            elif field in table.uploads:
-                fields[field] = self._file(field, value, row)
-            else:
-                fields[field] = table.python_value(field, value)
-        form = Form(method, table.dal_table, fields if row is None else {n: fields[n] for n in record.values if n in fields},
-                    row)
-        if row is not None:
-            form.vars.id = row.id
-        call(self.hooks.validation(method), form, tablename=name)
-        if form.errors:
-            raise HookError("; ".join(f"{k}: {v}" for k, v in form.errors.items()))
+        method, form, fields = self.validated(record, row)
         kept = {"id", *table.meta, *table.uploads}
         fields.update({k: v for k, v in form.vars.items() if k in table.dal_table.fields and k not in kept})
         with self._untouched():
@@ -271,6 +256,30 @@ class Writer:
             self._expect(stored[0].values, self.values[uuid])
             self.digests[uuid] = digest(stored[0].values)
             self.modified[uuid] = stored[0].modified_on
+
+    def validated(self, record: Record, row: StoredRow | None) -> tuple[str, Form, dict[str, Any]]:
+        """What the host's own validation makes of a record: "create" or "update", its form, the values it was given.
+
+        Raises HookError if it refuses the record.
+        """
+        table, uuid = self.table, str(record.uuid)
+        method = "create" if row is None else "update"
+        fields: dict[str, Any] = {}
+        for field, value in self.values[uuid].items():
+            if field in table.references or field in table.list_references:
+                fields[field] = self.resolver.local(field, value)
+            elif field in table.uploads:
+                fields[field] = self._file(field, value, row)
+            else:
+                fields[field] = table.python_value(field, value)
+        form = Form(method, table.dal_table, fields if row is None else {n: fields[n] for n in record.values if n in fields},
+                    row)
+        if row is not None:
+            form.vars.id = row.id
+        call(self.hooks.validation(method), form, tablename=table.name)
+        if form.errors:
+            raise HookError("; ".join(f"{k}: {v}" for k, v in form.errors.items()))
+        return method, form, fields
 
     def _exact(self, number: int, fields: dict[str, Any]) -> None:
         """Numbers to the last digit: pyDAL writes them as text, and SQLite's reading of text may be one bit off."""

@@ -58,7 +58,13 @@ class Index:
     maps : gives the TableMap of a table
     overlap : seconds by which a scan looks back before the last one
     now : the clock (naive UTC), replaceable in tests
+
+    Attributes
+    ----------
+    frozen : nothing is written: what would be noted is only told to who asks
     """
+
+    frozen = False
 
     def __init__(self, db: Database, site_uuid: str, maps: Callable[[str], TableMap], references: References,
                  overlap: int = 600, now: Callable[[], datetime] = utcnow) -> None:
@@ -124,6 +130,8 @@ class Index:
 
         Returns the last number given. Numbers are therefore visible in the order they were given.
         """
+        if self.frozen:
+            return self.last(table)
         if self.db.dialect == "sqlite":
             self.db.execute('UPDATE "sync_clock" SET "seq" = "seq" WHERE "tablename" = ?', [table])
         seq = self.db.value(f'SELECT "seq" FROM "sync_clock" WHERE "tablename" = ?{self.db.for_update}', [table])
@@ -138,7 +146,7 @@ class Index:
 
     def note(self, table: str, notes: Sequence[Note]) -> None:
         """Write versions, each under a new sequence number. The table must be locked."""
-        if not notes:
+        if not notes or self.frozen:
             return
         seq = self.lock(table)
         rows = []
@@ -175,7 +183,7 @@ class Index:
             elif version.modified_on != row.modified_on:
                 touched.append((_sql_time(row.modified_on), table.name, row.uuid))
         self.note(table.name, notes)
-        for change in touched:
+        for change in touched if not self.frozen else ():
             self.db.execute('UPDATE "sync_version" SET "modified_on" = ? WHERE "tablename" = ? AND "record_uuid" = ?', change)
         return versions
 
@@ -267,11 +275,7 @@ class Index:
         """
         table = self.maps(name)
         self.lock(name)
-        mismatch = ['"sync_version"."id" IS NULL']
-        if "modified_on" in table.meta:
-            mismatch.append(self._distinct('"sync_version"."modified_on"', f'"{name}"."modified_on"'))
-        if table.soft_delete:
-            mismatch.append(f"""("sync_version"."digest" LIKE '{DELETED}%') <> ("{name}"."deleted" = 'T')""")
+        mismatch = ['"sync_version"."id" IS NULL', *self.mismatches(name)]
         if deep:
             mismatch = ["1=1"]
         rows = table.decode(self.db.rows(
@@ -285,6 +289,15 @@ class Index:
             self._swept(name, self.now(), deep)
             return None
         return after
+
+    def mismatches(self, name: str) -> list[str]:
+        """SQL conditions on a row joined with its version, one of which holds where the two obviously do not match."""
+        table, found = self.maps(name), []
+        if "modified_on" in table.meta:
+            found.append(self._distinct('"sync_version"."modified_on"', f'"{name}"."modified_on"'))
+        if table.soft_delete:
+            found.append(f"""("sync_version"."digest" LIKE '{DELETED}%') <> ("{name}"."deleted" = 'T')""")
+        return found
 
     def _sweep_vanished(self, name: str, limit: int) -> int:
         gone = self.db.rows(

@@ -65,7 +65,8 @@ def _open(client: HttpClient, repository: Repository, site_uuid: str, domain: st
     if repository.known and uuid != repository.uuid:
         raise ConfigurationError(f"the site at {client.base_url} has the UUID {uuid}, registered is {repository.uuid}",
                                  hint="Check the URL; if it is the right site, enter its UUID in the repository's configuration")
-    return S3SyncPeer(client, site_uuid, schema, limits, domain, uuid)
+    can = said.get("can")
+    return S3SyncPeer(client, site_uuid, schema, limits, domain, uuid, map(str, can) if isinstance(can, list) else ())
 
 
 def handshake(client: HttpClient) -> dict[str, object] | None:

@@ -2,10 +2,10 @@
 from __future__ import annotations
 
 import json
-from typing import BinaryIO, Callable, Sequence
+from typing import BinaryIO, Callable, Iterable, Sequence
 
 from ..engine.outcome import Outcome
-from ..engine.peer import Batch, Peer, Receipt, Task
+from ..engine.peer import Batch, Inventory, Peer, Receipt, Task
 from ..errors import DocumentError, FileUnavailable, PeerRefused
 from ..s3xml.reader import Document, Limits
 from ..s3xml.record import Upload
@@ -26,21 +26,26 @@ class S3SyncPeer(Peer):
     ----------
     schemas : schema of a local table, None for tables that do not exist here
     uuid : the peer's identity, as it told
+    can : what it says it understands besides
     """
 
     own = True
 
     def __init__(self, client: HttpClient, site_uuid: str, schemas: Callable[[str], Schema | None], limits: Limits,
-                 domain: str = "", uuid: str = "") -> None:
+                 domain: str = "", uuid: str = "", can: Iterable[str] = ()) -> None:
         self.client = client
         self.uuid = uuid
+        self.can = frozenset(can)
         self.site_uuid = site_uuid
         self.schemas = schemas
         self.limits = limits
         self.domain = domain
 
     def _params(self, resource: str) -> list[tuple[str, str]]:
-        return [("resource", resource), ("repository", self.site_uuid), ("s3sync", str(PROTOCOL))]
+        if self.dry and "dryrun" not in self.can:
+            raise PeerRefused("its s3sync is too old for a dry run", hint="Upgrade it")
+        dry = [("dryrun", "1")] if self.dry else []
+        return [("resource", resource), ("repository", self.site_uuid), ("s3sync", str(PROTOCOL)), *dry]
 
     def pull(self, task: Task, cursors: dict[str, str], limit: int, scanned: str | None) -> Batch:
         params = [*self._params(task.resource), ("include_deleted", "True"), ("limit", str(limit)),
@@ -50,6 +55,26 @@ class S3SyncPeer(Peer):
         if scanned is not None:
             params.append(("scanned", scanned))
         return self._get(params)
+
+    def preview(self, task: Task, cursors: dict[str, str], place: str) -> Batch:
+        params = [*self._params(task.resource), ("place", place), ("cursor", json.dumps(cursors, separators=(",", ":"))),
+                  *self._scope(task)]
+        return self._get(params)
+
+    def inventory(self, task: Task, place: str, limit: int) -> Inventory:
+        if "compare" not in self.can:
+            raise PeerRefused("its s3sync is too old for a comparison", hint="Upgrade it")
+        params = [*self._params(task.resource), ("compare", "1"), ("place", place), ("limit", str(limit)), *self._scope(task)]
+        with self.client.get(PATH, params, accept="application/json") as answer:
+            said, size = answer.json(), answer.bytes_wire
+        try:
+            rows = [(str(uuid), str(digest), str(vector)) for uuid, digest, vector in said["rows"]]
+            return Inventory(str(said["table"]), rows, str(said["place"]), size)
+        except (KeyError, TypeError, ValueError) as error:
+            raise PeerRefused("the list of its records is not understood") from error
+
+    def _scope(self, task: Task) -> list[tuple[str, str]]:
+        return [*task.wire_filters(), *([] if task.components else [("mcomponents", "None")])]
 
     def fetch(self, table: str, uuids: Sequence[str]) -> Batch:
         return self._get([*self._params(table), ("uuids", ",".join(uuids))])
@@ -76,14 +101,16 @@ class S3SyncPeer(Peer):
     def push(self, task: Task, body: bytes) -> Receipt:
         policies = task.policies
         params = [*self._params(task.resource), ("strategy", ",".join(sorted(policies.strategy))),
-                  ("update_policy", policies.update), ("conflict_policy", policies.conflict), ("files", "1")]
+                  ("update_policy", policies.update), ("conflict_policy", policies.conflict)]
+        if not self.dry:
+            params.append(("files", "1"))
         with self.client.post(PATH, params, body, content_type="text/xml", gzip=True, idempotent=True) as answer:
             said, size = answer.json(), answer.bytes_sent
         found = said.get("outcomes") if isinstance(said, dict) else None
         if not isinstance(found, list):
             raise PeerRefused("the answer to a push does not say what became of the records")
         outcomes = [o for o in map(Outcome.from_json, found) if o is not None]
-        return Receipt(outcomes, size, str(said.get("message", ""))[:500])
+        return Receipt(outcomes, size, str(said.get("message", ""))[:500], _changes(said.get("changes")))
 
     def file(self, table: str, field: str, upload: Upload) -> BinaryIO | None:
         if not upload.stored:
@@ -98,3 +125,13 @@ class S3SyncPeer(Peer):
 
     def close(self) -> None:
         self.client.close()
+
+
+def _changes(listed: object) -> list[tuple[str, str, str, list[tuple[str, str, str]]]]:
+    """What a dry run says would change; what is not understood is left out."""
+    found = []
+    for entry in listed if isinstance(listed, list) else ():
+        if isinstance(entry, list) and len(entry) == 4 and isinstance(entry[3], list):
+            changes = [(str(c[0]), str(c[1]), str(c[2])) for c in entry[3] if isinstance(c, list) and len(c) == 3]
+            found.append((str(entry[0]), str(entry[1]), str(entry[2]), changes))
+    return found

@@ -11,6 +11,9 @@ from .request import Response
 #: Version of the exchange between s3sync sites
 PROTOCOL = 1
 
+#: what this version understands that the first did not
+CAN = ("dryrun", "compare")
+
 
 def answer(site: Site) -> Response:
     """Software, protocol, identity, clock, limits, and a digest of each table's columns."""
@@ -19,7 +22,7 @@ def answer(site: Site) -> Response:
         if site.host.can("read", name):
             columns = [(f.name, f.type, f.target) for f in site.table(name).schema.fields]
             tables[name] = blake2s(repr(columns).encode("utf-8"), digest_size=8).hexdigest()
-    body = {"software": "s3sync", "version": __version__, "protocol": PROTOCOL, "uuid": site.host.site_uuid,
+    body = {"software": "s3sync", "version": __version__, "protocol": PROTOCOL, "can": CAN, "uuid": site.host.site_uuid,
             "time": site.now().isoformat()[:19], "limits": {"max_page": site.settings.max_page,
                                                             "batch_size": site.settings.batch_size}, "tables": tables}
     return Response(body=json.dumps(body).encode("ascii"))

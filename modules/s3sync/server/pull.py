@@ -17,7 +17,7 @@ from ..engine.scope import scope
 from ..engine.site import Site
 from ..errors import NotPermitted, UnknownResource
 from ..s3xml.record import Record
-from . import files
+from . import files, trial
 from .answered import Answered
 from .request import Request, Response
 
@@ -40,12 +40,22 @@ def answer(site: Site, request: Request, repository: Repository | None) -> Respo
     components = request.get("mcomponents").lower() != "none" and request.get("components").lower() != "none"
     task = Task(0, resource, components, filters=request.filters())
     if request.get("s3sync") and repository is not None:
+        if request.get("dryrun") or request.get("compare"):
+            with site.trial():
+                return _trial(site, request, repository, task)
         if "uuids" in request.params:
             body = _chosen(site, request)
         else:
             body = _page(site, request, repository, task)
         return Response(content_type="text/xml", body=body)
     return _plain(site, request, repository, task)
+
+
+def _trial(site: Site, request: Request, repository: Repository, task: Task) -> Response:
+    """The same, with nothing noted here."""
+    if "uuids" in request.params:
+        return Response(content_type="text/xml", body=_chosen(site, request))
+    return trial.inventory(site, request, task) if request.get("compare") else trial.preview(site, request, repository, task)
 
 
 def _page(site: Site, request: Request, repository: Repository, task: Task) -> bytes:

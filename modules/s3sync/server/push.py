@@ -12,6 +12,7 @@ from ..engine.apply import Applier
 from ..engine.attachments import Source
 from ..engine.decide import CONFLICT_POLICIES, METHODS, POLICIES, SWAPPED, Policies
 from ..engine.flatten import flatten
+from ..engine.forecast import Forecaster
 from ..engine.outcome import Counts, Outcome
 from ..engine.peer import Peer
 from ..engine.pull import chunks
@@ -32,7 +33,7 @@ from ..errors import (
 from ..s3xml.reader import Document, Limits
 from ..s3xml.record import Upload
 from ..s3xml.schema import Schema
-from . import files
+from . import files, trial
 from .request import Request, Response, message
 
 #: keys of a real Eden's answer and the fates they list; Eden counts among the updated what was so already
@@ -57,6 +58,11 @@ def answer(site: Site, request: Request, repository: Repository | None,
         raise NotPermitted(f"create and update {resource}")
     if request.get("file"):
         return files.receive(site, request, resource)
+    if request.get("dryrun"):
+        if not request.get("s3sync"):
+            raise BadRequest("a dry run is only possible between s3sync sites")
+        with site.trial():
+            return _receive(site, request, repository, resource, partial(_nowhere, repository), dry=True)
     if request.get("s3sync") or connect is None or not repository.url:
         return _receive(site, request, repository, resource, partial(_nowhere, repository))
     peer = connect(repository)
@@ -77,8 +83,7 @@ def policies(site: Site, request: Request, repository: Repository, resource: str
                     SWAPPED.get(conflict, conflict) if conflict in CONFLICT_POLICIES else "NEWER"), None
 
 
-def _receive(site: Site, request: Request, repository: Repository, resource: str,
-             source: Source) -> Response:
+def _receive(site: Site, request: Request, repository: Repository, resource: str, source: Source, dry: bool = False) -> Response:
     allowed, task_id = policies(site, request, repository, resource)
 
     def schema(name: str) -> Schema | None:
@@ -91,7 +96,8 @@ def _receive(site: Site, request: Request, repository: Repository, resource: str
         raise BadRequest("XML Parse error: Document is empty") from error
     counts = Counts()
     outcomes: list[Outcome] = []
-    applier = Applier(site, repository.id, repository.uuid, allowed, task_id)
+    applier = (Forecaster if dry else Applier)(site, repository.id, repository.uuid, allowed, task_id)
+    foretold = trial.Foretold(applier)
     own = bool(request.get("s3sync"))
     applier.asks_for_files = own and bool(request.get("files")) and document.attributes.get("files") != "0"
     records = flatten(site, document)
@@ -115,7 +121,10 @@ def _receive(site: Site, request: Request, repository: Repository, resource: str
             outcomes += [Outcome(name, str(r.uuid), "unchanged") for r in group if id(r) not in fresh]
         counts.add(found)
         outcomes += found
-        site.db.commit()
+        site.rollback() if dry else site.db.commit()
+    if dry:
+        return Response(body=message("success", 200, "Nothing was changed", sender=site.host.site_uuid, records=counts.records,
+                                     outcomes=[o.to_json() for o in outcomes], changes=foretold.changes))
     return _said(site, repository, resource, counts, outcomes, own)
 
 
