@@ -53,7 +53,9 @@ class Agreed(NamedTuple):
 
 
 def remote_digest(record: Record) -> str:
-    """Digest of a record as it came over the wire."""
+    """Digest of a record as it came over the wire: an import may make something else of its values."""
+    if record.said is not None:
+        return record.said
     return deletion_digest(record.replaced_by) if record.deleted else digest(record.values)
 
 
@@ -84,6 +86,9 @@ class Agreement:
         alias.localise(site, site.table(table), records)
         attachments.collect(site, site.table(table), records, self.source)
         readable = [r for r in records if r.uuid and not r.error]
+        for record in readable:
+            record.said = None
+            record.said = remote_digest(record)
         known = self.known(table, [str(r.uuid) for r in readable])
         changed = [r for r in readable if str(r.uuid) not in known or known[str(r.uuid)].remote != remote_digest(r)]
         undecided = {str(r.uuid): r for r in readable if str(r.uuid) in known and known[str(r.uuid)].undecided(r)}

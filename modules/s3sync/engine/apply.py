@@ -11,16 +11,17 @@ from typing import Any, Sequence
 
 from ..errors import NotPermitted, UnknownRepository
 from ..hosts.base import Hooks
-from ..hosts.callback import HookError, ImportItem, Values, call
+from ..hosts.callback import HookError, Values, call
 from ..hosts.table import StoredRow, TableMap
 from ..index.digest import deletion_digest, digest
 from ..index.index import Note, Version
 from ..index.vector import Order, compare, increment, merge, parse, site_key, valid
 from ..s3xml.record import Record
-from . import alias, attachments, conflicts, waiting
+from . import alias, attachments, conflicts, imported, waiting
 from .check import Checker
 from .decide import Action, Decision, Mine, Policies, Settle, Theirs, decide
 from .end import Ender
+from .imported import item_of
 from .match import Matcher
 from .outcome import Outcome
 from .referring import rename
@@ -95,6 +96,9 @@ class Applier:
         batch: dict[str, Record] = {}
         alias.localise(self.site, self.site.table(name), records)
         attachments.collect(self.site, self.site.table(name), records, self.source)
+        hooks = self.site.host.hooks(name)
+        imported.resolve_json(self.site, self.site.table(name), records, hooks)
+        imported.post_parse(self.site, self.site.table(name), records, hooks)
         for record in records:
             asked = attachments.asked(record) if self.asks_for_files and record.lacks and record.uuid else ()
             if asked:
@@ -143,6 +147,8 @@ class Applier:
                 item = Item(record, None, None, new[master], record.vector or "", record.values, uuid)
             else:
                 item = self._decide(table, record, row, version, hooks, policies)
+            if record.defaults and item.decision.action is Action.CREATE:
+                record.values = {**record.defaults, **record.values}
             method = CAN.get(item.decision.action)
             if method and not self._can(method, name):
                 outcomes.append(Outcome(name, uuid, "rejected", NotPermitted(f"{method} {name}").message, "not-permitted"))
@@ -257,10 +263,9 @@ class Applier:
     def _ask(self, table: TableMap, record: Record, row: StoredRow, policies: Policies, hooks: Hooks) -> bool:
         """Let the application's onconflict decide: does the version that came win?"""
         method = "delete" if record.deleted else "update"
-        item = ImportItem(table.dal_table, python_values(self.site, table, record.values), record.uuid,
-                          "merge" if record.replaced_by else method,
-                          Values(python_values(self.site, table, row.values), id=row.id, uuid=row.uuid, mci=row.mci),
-                          strategy=sorted(policies.strategy), update_policy=policies.update, conflict_policy=policies.conflict)
+        item = item_of(self.site, table, record, "merge" if record.replaced_by else method,
+                       Values(python_values(self.site, table, row.values), id=row.id, uuid=row.uuid, mci=row.mci),
+                       strategy=sorted(policies.strategy), update_policy=policies.update, conflict_policy=policies.conflict)
         item.data.update(uuid=record.uuid, deleted=record.deleted)
         item.conflict = True
         call(hooks.onconflict, item, self.repository, Values(tablename=table.name, table=table.dal_table), tablename=table.name)

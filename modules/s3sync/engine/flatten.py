@@ -71,6 +71,8 @@ class _Flattener:
     def one(self, record: Record, parent: tuple[Component, str] | None = None) -> Iterator[Record]:
         """A record with what is nested in it."""
         children, record.children = record.children, None
+        if children:
+            record.nested = children
         inline, record.inline = record.inline, None
         for name, target in inline or ():
             anonymous = not target.uuid

@@ -4,11 +4,11 @@ from __future__ import annotations
 from typing import Any, Collection, Sequence
 
 from ..hosts.base import Hooks
-from ..hosts.callback import HookError, ImportItem, call
+from ..hosts.callback import HookError, call
 from ..hosts.table import TableMap
 from ..index.vector import parse, site_key
 from ..s3xml.record import Record
-from .resolve import python_values
+from .imported import item_of
 from .site import Site
 
 #: types of columns whose unique values identify a record
@@ -128,10 +128,7 @@ class Matcher:
     def _ask(self, record: Record, found: dict[str, str]) -> None:
         """Let the application's deduplicate look for the record."""
         uuid = str(record.uuid)
-        item = ImportItem(self.table.dal_table, python_values(self.site, self.table, record.values),
-                          None if record.anonymous else uuid)
-        if not record.anonymous:
-            item.data["uuid"] = uuid
+        item = item_of(self.site, self.table, record)
         try:
             call(self.hooks.deduplicate, item, tablename=self.table.name)
         except HookError as error:

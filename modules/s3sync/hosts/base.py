@@ -2,8 +2,12 @@
 from __future__ import annotations
 
 import abc
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, Callable, Iterable, Mapping, Sequence, Union
+
+from ..s3xml.schema import Schema
+from .callback import HookError, call
 
 if TYPE_CHECKING:
     from ..database import Database
@@ -37,6 +41,9 @@ class Hooks:
     Attributes
     ----------
     deduplicate : (item), for records without uuid, or where uuids are synchronised: sets `item.id` to the record it is
+    import_prep : (tree), before a record is read, with a tree of the root element and the record's; may change it
+    xml_post_parse : (element, record), after it was read: the values by field, which it may change
+    json_references : fields in whose JSON ``"$k_…"`` stands for a reference, or True for all
     onconflict : (item, repository, resource), sets `item.conflict` to False to let the incoming version win
     onvalidation : (form), before a write; `form.errors` rejects it, `form.vars` may be changed
     onaccept : (form), after it, not for what was rejected or kept
@@ -56,7 +63,17 @@ class Hooks:
     ondelete_cascade: Hook | None = None
     onconflict: Hook | None = None
     deduplicate: Hook | None = None
+    import_prep: Hook | None = None
+    xml_post_parse: Hook | None = None
+    json_references: bool | str | Sequence[str] = False
     update_policy: str | Mapping[str, str] | None = None
+
+    def of_documents(self, schema: Schema) -> Schema:
+        """The schema, with what a reader of documents has to do for this code."""
+        if self.import_prep is None and self.xml_post_parse is None:
+            return schema
+        return replace(schema, source=self.xml_post_parse is not None,
+                       prepare=None if self.import_prep is None else partial(_prepare, self.import_prep, schema.table))
 
     @property
     def around_writes(self) -> bool:
@@ -76,6 +93,14 @@ class Hooks:
     def accept(self, method: str) -> Hook | None:
         """What to call after a "create" or "update"."""
         return (self.create_onaccept if method == "create" else self.update_onaccept) or self.onaccept
+
+
+def _prepare(hook: Hook, tablename: str, tree: Any) -> str:
+    try:
+        call(hook, tree, tablename=tablename)
+    except HookError as error:
+        return str(error)
+    return ""
 
 
 class Host(abc.ABC):

@@ -44,6 +44,13 @@ class Form:
         self.record = record
 
 
+class Job:
+    """What stands for Eden's import job: of the other items of an import nothing is known."""
+
+    def __init__(self) -> None:
+        self.items: dict[Any, Any] = {}
+
+
 class ImportItem:
     """What deduplicate and onconflict are called with: the part of Eden's import item that such code uses.
 
@@ -58,7 +65,10 @@ class ImportItem:
     error, accepted : set to reject the record
     original : the row here, None if there is none
     conflict : onconflict sets it False to let the incoming version win
-    components, references, parent, element : empty: records come one by one
+    components : items of the records nested in it (`parent` is this item); their own references to it are not set yet
+    references : what it refers to: `field`, and `entry` with `tablename`, `uid` and `id` (None if that is not here)
+    element : its element where the table has an xml_post_parse, else None
+    job : has `items`, which is empty: records come one by one
     """
 
     METHOD = Values(CREATE="create", UPDATE="update", DELETE="delete", MERGE="merge")
@@ -85,6 +95,8 @@ class ImportItem:
         self.references: list[Any] = []
         self.parent: Any = None
         self.element: Any = None
+        self.item_id: Any = uid
+        self.job = Job()
 
     @property
     def data_item(self) -> Values:

@@ -88,6 +88,7 @@ class Web2pyHost(Host):
             own = self.super_entities(tablename)
             if own:                          # the links to its own super-records are made here
                 schema = Schema(schema.table, tuple(f for f in schema.fields if f.target not in own or not f.target), schema.meta)
+            schema = self.hooks(tablename).of_documents(schema)
             required = frozenset(f.name for f in schema.fields if f.type == "reference" and table[f.name].notnull)
             found = self._tables[tablename] = TableMap(self.db, table, schema, required)
         return found

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any, BinaryIO, Callable, Iterator, Mapping
 
@@ -17,6 +18,7 @@ from .values import TEXT_TYPES, Decoder, check, decode_datetime, decode_uuids, d
 CHUNK = 1 << 15        #: bytes read at once
 LONGEST_UUID = 128     #: characters; what the column of any Eden table takes
 LONGEST_NAME = 64      #: characters of the name of a table
+UNKNOWN = 1000         #: names of unknown tables that are remembered; a document might be full of different ones
 HEAD = 1 << 18         #: bytes within which the root element must have begun, attributes included
 
 #: Attributes of <resource> that are attributes of Record, under the same name
@@ -47,10 +49,12 @@ class Limits:
 class _Table:
     """A schema, prepared for reading."""
 
-    __slots__ = ("name", "decoders", "texts", "uploads", "references", "nothing")
+    __slots__ = ("source", "prepare", "name", "decoders", "texts", "uploads", "references", "nothing")
 
     def __init__(self, schema: Schema, complete: tuple[str, ...]) -> None:
         self.name = schema.table
+        self.source = schema.source
+        self.prepare = schema.prepare
         self.decoders: dict[str, Decoder] = {}
         self.texts = frozenset(f.name for f in schema.fields if f.type in TEXT_TYPES)
         self.uploads = frozenset(f.name for f in schema.fields if f.type == "upload")
@@ -131,6 +135,11 @@ class Document:
                 elif event == "end" and element.getparent() is root:
                     pending = 0
                     position += 1
+                    name = element.get("name", "")
+                    table = self._tables[name] if name in self._tables else self._table(name)
+                    if table is not None and table.prepare is not None:
+                        yield from self._prepared(element, position, table.prepare)
+                        continue
                     record = self._record(element, position, 2)
                     if record is not None:
                         yield record
@@ -147,6 +156,19 @@ class Document:
             parser.close()
         except etree.XMLSyntaxError:
             raise DocumentTruncated(f"after {position} records and {self.bytes} bytes") from None
+
+    def _prepared(self, element: Any, position: int, prepare: Callable[[Any], str]) -> Iterator[Record]:
+        """The records that the application's import_prep makes of an element of the top level."""
+        root = etree.Element("s3xml", self.attributes)
+        root.append(deepcopy(element))
+        problem = prepare(etree.ElementTree(root))
+        for one in root.iterchildren("resource"):
+            record = self._record(one, position, 2)
+            if record is not None:
+                if problem:
+                    record.error = problem
+                    record.xml = etree.tostring(element, encoding="unicode", with_tail=False)
+                yield record
 
     def _open(self) -> bytes:
         """Read as far as the root element, check it, keep its attributes; returns what has been read."""
@@ -199,7 +221,8 @@ class Document:
     def _table(self, name: str) -> _Table | None:
         schema = self.schemas(name) if name else None
         table = None if schema is None else _Table(schema, self._complete.get(name, ()))
-        self._tables[name] = table
+        if table is not None or len(self._tables) < UNKNOWN:
+            self._tables[name] = table
         return table
 
     def _own(self, uuid: str) -> str:
@@ -229,7 +252,8 @@ class Document:
         except KeyError:
             table = self._table(name)
         if table is None:
-            self.skipped.update(each.get("name", "") for each in element.iter("resource"))
+            names = (each.get("name", "") for each in element.iter("resource"))
+            self.skipped.update(name if name in self.skipped or len(self.skipped) < UNKNOWN else "" for name in names)
             return None
 
         # The attributes of the element are those of the record, by and large: they become its state.
@@ -253,6 +277,8 @@ class Document:
             self._contents(element, table, state, errors, depth)
         if errors:
             state["error"] = "; ".join(errors)
+        if table.source:
+            state["source"] = etree.tostring(element, encoding="unicode", with_tail=False)
         if errors or ("children" in state or "inline" in state) and _any_error(record):
             state["xml"] = etree.tostring(element, encoding="unicode", with_tail=False)
         return record

@@ -1,7 +1,7 @@
 """A record as it travels between sites."""
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Sequence
 
 
 class Upload(NamedTuple):
@@ -55,6 +55,10 @@ class Record:
     sent_as: str | None = None            #: the uuid it came with, where this site knows it by another
     lacks: dict[str, Lack] | None = None  #: by upload field, files that could not be had
     anonymous: bool = False               #: it came without uuid; the one it has was derived from what it says
+    said: str | None = None               #: digest of what it said when it came; what is done with it may change `values`
+    nested: Sequence[Record] = ()         #: its components, also once they are records of their own
+    source: str | None = None             #: its element, where the table's schema asks for it
+    defaults: dict[str, Any] | None = None    #: values for fields it says nothing of, if it turns out to be new
     xml: str | None = None                #: its source, kept when it or a record nested in it cannot be read
 
     def __init__(self, table: str, uuid: str | None = None, values: dict[str, Any] | None = None, **more: Any) -> None:

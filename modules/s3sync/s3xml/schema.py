@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any, Callable
 
 #: Columns that stand as attributes of <resource> rather than as <data> (S3XML §1)
 ATTRIBUTES = ("created_by", "modified_by", "owned_by_user", "owned_by_group", "created_on", "modified_on", "mci",
@@ -60,6 +61,9 @@ class Schema:
     table: str
     fields: tuple[Field, ...]
     meta: frozenset[str] = frozenset()      #: which of ATTRIBUTES and IGNORED the table has
+    source: bool = field(default=False, compare=False)      #: keep the elements of its records (`Record.source`)
+    #: called with a tree of the root and one element at a time before that is read; may change it; says what went wrong
+    prepare: Callable[[Any], str] | None = field(default=None, compare=False, repr=False)
     by_name: dict[str, Field] = field(init=False, repr=False, compare=False, hash=False)
 
     def __post_init__(self) -> None:
