@@ -7,7 +7,7 @@ COMPATIBILITY = build/venv-compatibility
 BENCH = build/venv-bench
 PYTHON = $(VENV)/bin/python
 BROWSER = chromium chromium-driver
-DATABASE = postgresql
+DATABASE = postgresql mariadb-server
 SETUP = setup.cfg setup.py pyproject.toml modules/s3sync/__init__.py scripts/make-venv scripts/find-python
 
 help:

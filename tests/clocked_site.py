@@ -50,9 +50,17 @@ class ClockedSite(LocalSite):
         self.settings = settings
         self.trouble.dead, self.trouble.kind = False, ""
         self.db.rollback()
-        for table in self.db.tables:
-            self.db.executesql(f'DELETE FROM "{table}"')
-        self.db.executesql("DELETE FROM sqlite_sequence")
+        if self.db._adapter.dbengine == "sqlite":
+            for table in self.db.tables:
+                self.db.executesql(f'DELETE FROM "{table}"')
+            self.db.executesql("DELETE FROM sqlite_sequence")
+        elif self.db._adapter.dbengine == "postgres":
+            self.db.executesql(f"TRUNCATE {', '.join(self.db.tables)} RESTART IDENTITY")
+        else:
+            self.db.executesql("SET FOREIGN_KEY_CHECKS = 0")
+            for table in self.db.tables:
+                self.db.executesql(f"DELETE FROM `{table}`")
+            self.db.executesql("SET FOREIGN_KEY_CHECKS = 1")
         self.db.sync_config.insert(uuid=self.new_uuid())
         self.db.commit()
         self.uuid = self.db(self.db.sync_config.id > 0).select().first().uuid

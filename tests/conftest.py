@@ -29,6 +29,8 @@ import pytest
 REPOSITORY = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(REPOSITORY / "examples" / "demo"))
 
+from databases import chosen  # noqa: E402
+
 from sites import Site, free_port  # noqa: E402
 
 HAS_WEB2PY = importlib.util.find_spec("gluon") is not None
@@ -132,3 +134,13 @@ def site(site_factory: Callable[..., Site]) -> Iterator[Site]:
     made = site_factory("site")
     yield made
     made.stop()
+
+
+@pytest.fixture(autouse=True)
+def _databases_of_the_test(request: pytest.FixtureRequest) -> Iterator[None]:
+    """On a server, remove the databases that the test's own sites had in its temporary folder."""
+    served = chosen.KIND != "sqlite" and "tmp_path" in request.fixturenames
+    folder = str(request.getfixturevalue("tmp_path")) if served else ""
+    yield
+    if served:
+        chosen.forget(folder)

@@ -1,13 +1,13 @@
 """What goes wrong: at a numbered statement of a site's database, or on the wire between two sites."""
 from __future__ import annotations
 
-import sqlite3
 from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
 from local_sites import LocalPeer, LocalSite
 from plain_eden import PlainPeer
+from troubled_drivers import CONNECTORS, refuse
 
 from s3sync.errors import ConnectError, DocumentTruncated, PeerFailed, PeerRefused, SyncError
 
@@ -22,7 +22,8 @@ class Killed(BaseException):
 class Trouble:
     """What will happen to the database of one site."""
 
-    def __init__(self) -> None:
+    def __init__(self, kind: str = "sqlite") -> None:
+        self.database = kind
         self.kind = ""
         self.left = 0
         self.dead = False
@@ -32,8 +33,13 @@ class Trouble:
         """`kind` ("kill", "locked") happens at the `at`-th statement or commit from now on."""
         self.kind, self.left, self.happened = kind, at, ""
 
-    def step(self) -> None:
-        """One statement or commit."""
+    def statement(self, sql: str, cursor: Any) -> None:
+        """A statement is about to be sent."""
+        if not sql.startswith(("ROLLBACK", "RELEASE")):         # a lock is met before, not while undoing
+            self.step(cursor)
+
+    def step(self, cursor: Any) -> None:
+        """One statement (of this cursor) or commit."""
         if self.dead:
             raise Killed
         if self.kind:
@@ -44,47 +50,15 @@ class Trouble:
                 if kind == "kill":
                     self.dead = True
                     raise Killed
-                raise sqlite3.OperationalError("database is locked")
-
-
-class TroubledCursor(sqlite3.Cursor):
-    """Each statement is a step."""
-
-    def execute(self, sql: str, *args: Any) -> Any:
-        if not sql.startswith(("ROLLBACK", "RELEASE")):         # a lock is met before, not while undoing
-            self.connection.trouble.step()
-        return super().execute(sql, *args)
-
-    def executemany(self, sql: str, *args: Any) -> Any:
-        self.connection.trouble.step()
-        return super().executemany(sql, *args)
-
-
-class TroubledConnection(sqlite3.Connection):
-    """Each commit is a step."""
-
-    trouble: Trouble
-
-    def cursor(self, factory: Any = TroubledCursor) -> Any:
-        return super().cursor(factory)
-
-    def commit(self) -> None:
-        self.trouble.step()
-        super().commit()
+                refuse(self.database, cursor)
 
 
 def troubled(site: LocalSite) -> Trouble:
-    """From now on the site's database is one that trouble can happen to. Durability is not what is tested: no fsync."""
-    adapter, trouble = site.db._adapter, Trouble()
-
-    def connector() -> TroubledConnection:
-        found = TroubledConnection(adapter.dbpath, detect_types=sqlite3.PARSE_DECLTYPES, check_same_thread=False, timeout=10)
-        found.trouble = trouble
-        found.executescript("PRAGMA synchronous = OFF; PRAGMA journal_mode = MEMORY;")
-        return found
-
+    """From now on the site's database is one that trouble can happen to."""
+    adapter = site.db._adapter
+    trouble = Trouble(adapter.dbengine)
     adapter.close("commit")
-    adapter.connector = connector
+    adapter.connector = CONNECTORS[adapter.dbengine](adapter, trouble)
     adapter.connection  # noqa: B018 - opens it
     return trouble
 
@@ -156,12 +130,12 @@ class TroubledPeer(LocalPeer):
             raise ConnectError("the peer's process was killed") from None
         except SyncError as error:
             raise PeerRefused(error.message) from error
-        except sqlite3.Error as error:
+        except adapter.driver.Error as error:
             raise PeerFailed(f"HTTP 503: {error}") from error
         finally:
             try:
                 getattr(adapter, end)()
-            except (Killed, sqlite3.Error):
+            except (Killed, adapter.driver.Error):
                 adapter.connection.rollback()
 
 

@@ -10,14 +10,18 @@ from __future__ import annotations
 
 import io
 import json
+import threading
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, BinaryIO, Callable, Iterator, Sequence
 
+from databases import chosen
 from pydal import DAL, Field
 
+from s3sync.database import Database
 from s3sync.engine.outcome import Outcome
 from s3sync.engine.peer import Batch, Inventory, Peer, Receipt, Task
 from s3sync.engine.repository import by_uuid
@@ -40,12 +44,18 @@ def new_uuid() -> str:
     return uuid.uuid4().urn
 
 
+def _see_all(adapter: Any) -> None:
+    """The test's own connection to MariaDB sees what others have committed meanwhile, as those to other databases do."""
+    if adapter.dbengine == "mysql" and threading.current_thread() is threading.main_thread():
+        adapter.execute("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED")
+
+
 class LocalSite:
     """A site with a few Eden-shaped tables.
 
     Parameters
     ----------
-    uri : of its database; by default SQLite in `folder`
+    uri : of its database; by default SQLite in `folder`, or one on the server that S3SYNC_TEST_DB asks for
     skew : seconds by which its clock is wrong
     settings : as in `s3sync.settings.Settings`
     """
@@ -56,14 +66,30 @@ class LocalSite:
         self.name = name
         self.skew = timedelta(seconds=skew)
         self.settings = Settings(**{"retry_longest": 0, **settings})     # tests do not wait after a failure
-        self.uri = uri or f"sqlite://{name}.db"
+        self.uri, self.defined = uri, False
+        if not uri:
+            shape = f"{type(self).__module__}.{type(self).__qualname__}"
+            self.uri, self.defined = chosen.site_uri(str(self.folder), shape, self._define)
+            self.uri = self.uri or f"sqlite://{name}.db"
         self.hooks: dict[str, dict[str, Callable[..., Any]]] = {}
         self.connect()
+        self.db._migrate_enabled = True           # for what a test defines besides
         self.uuid = site_uuid(self.db)
+
+    def _define(self, uri: str) -> None:
+        """Make the tables of a site of our kind in another database."""
+        self.uri = uri
+        self.connect()
+        # a column longer than its field says, as SQLite's all are: a record that no other site takes can then be written
+        change = "ALTER COLUMN acronym TYPE VARCHAR(200)" if chosen.KIND == "postgres" else "MODIFY acronym VARCHAR(200)"
+        self.db.executesql(f"ALTER TABLE org_organisation {change}")
+        self.db.commit()
+        self.db.close()
 
     def connect(self) -> None:
         """Open the database; again after its process was, as it were, killed."""
-        self.db = db = DAL(self.uri, folder=str(self.folder), check_reserved=None, pool_size=0)
+        self.db = db = DAL(self.uri, folder=str(self.folder), check_reserved=None, pool_size=0, after_connection=_see_all,
+                           migrate_enabled=not self.defined)
         db.define_table("gis_location", Field("name"), Field("level"), Field("parent", "reference gis_location"),
                         Field("lat", "double"), Field("lon", "double"), Field("population", "integer"), *self.meta())
         db.define_table("org_organisation", Field("name", notnull=True), Field("acronym", length=8), Field("year", "integer"),
@@ -75,6 +101,29 @@ class LocalSite:
         ensure_indices(db)
         declare(db, "org_organisation", components=[dict(alias="office", table="org_office", fkey="organisation_id")])
         db.commit()
+
+    def sql(self, statement: str, *args: Any) -> list[Any]:
+        """Plain SQL with ``?`` marks, behind everybody's back, committed; its rows."""
+        database = Database(self.db)
+        rows: list[Any] = []
+        if statement.lstrip().upper().startswith("SELECT"):
+            rows = database.rows(statement, args)
+        else:
+            database.execute(statement, args)
+        self.db.commit()
+        return [tuple(row) for row in rows]
+
+    def elsewhere(self, statement: str, *args: Any) -> None:
+        """Plain SQL over another connection, committed: somebody else's doing."""
+        def work() -> None:
+            self.db._adapter.connection  # noqa: B018 - this thread's own
+            try:
+                self.sql(statement, *args)
+            finally:
+                self.db._adapter.close(None)
+
+        with ThreadPoolExecutor(1) as pool:
+            pool.submit(work).result()
 
     def meta(self) -> list[Field]:
         """Eden's meta fields, as far as they matter here."""

@@ -7,16 +7,24 @@ from __future__ import annotations
 
 import re
 import threading
+import time
 from contextlib import contextmanager
 from functools import cached_property, lru_cache
 from typing import Any, Iterable, Iterator, Sequence
 
-from .errors import ConfigurationError
+from .errors import ConfigurationError, DatabaseFailed
 from .hosts.callback import HookError
 
 Row = Sequence[Any]
 
 _TOKENS = re.compile(r"""'(?:[^']|'')*'|[?%"]""")
+
+#: SQLite's codes for a lock, no memory, read-only, interrupted, I/O error, damaged, disk full, cannot open
+_SQLITE_STATES = frozenset((5, 6, 7, 8, 9, 10, 11, 13, 14, 15))
+
+#: MySQL's for locks, a full disk or memory, a shutdown, a lost connection, a savepoint that went with its transaction
+_MYSQL_STATES = frozenset((1020, 1021, 1030, 1036, 1037, 1038, 1040, 1041, 1053, 1077, 1080, 1114, 1158, 1159, 1160, 1161, 1205,
+                           1213, 1290, 1305, 1317, 1836, 1927, 1969, 2002, 2003, 2006, 2013, 2014, 2055))
 
 #: values in one IN (…): SQLite of 2019 and older takes 999 placeholders in a statement
 CHUNK = 500
@@ -196,7 +204,9 @@ class Database:
         self.execute(f"SAVEPOINT {name}")
         try:
             yield
-        except BaseException:
+        except BaseException as problem:
+            if isinstance(problem, self.driver_error) and self.transient(problem):
+                raise                             # there may be no transaction any more to go back in
             self.execute(f"ROLLBACK TO SAVEPOINT {name}")
             self.execute(f"RELEASE SAVEPOINT {name}")
             raise
@@ -212,6 +222,74 @@ class Database:
     def astral(self) -> bool:
         """Does the connection take characters beyond U+FFFF? With pyDAL's default, MySQL's older utf8, it does not."""
         return self.dialect != "mysql" or self.value("SELECT @@character_set_client") == "utf8mb4"
+
+    def transient(self, error: Exception) -> bool:
+        """Is one of the driver's errors about the state of the database, not about the values of a statement?
+
+        A lock, a deadlock, a lost connection, a full disk: the transaction may be gone with all its savepoints, and only as a
+        whole can it be tried again.
+        """
+        name = type(error).__name__
+        if self.dialect == "sqlite":
+            code = getattr(error, "sqlite_errorcode", None)      # Python 3.11 and later
+            return name == "OperationalError" and (code is None or code & 0xFF in _SQLITE_STATES)
+        if name == "InterfaceError":                             # the connection is closed
+            return True
+        if self.dialect == "mysql":
+            return name in ("OperationalError", "InternalError") and bool(error.args) and error.args[0] in _MYSQL_STATES
+        operational = self.dal._adapter.driver.OperationalError
+        code = getattr(error, "pgcode", None) or ""
+        return isinstance(error, operational) and not code.startswith("54")     # a limit that one value exceeds
+
+    def recover(self, attempts: int = 1, pause: float = 1.0) -> None:
+        """Roll back after an error of the driver's; over a new connection if the old one is lost.
+
+        Parameters
+        ----------
+        attempts : to get a new connection: a server that is restarted needs a while
+        pause : seconds between the first two, doubled each time
+
+        Raises
+        ------
+        DatabaseFailed
+            There is no connection to be had.
+        """
+        try:
+            self.rollback()
+            return
+        except self.driver_error:
+            pass
+        adapter = self.dal._adapter
+        for attempt in range(attempts):
+            if attempt:
+                time.sleep(pause * 2 ** (attempt - 1))
+            try:
+                adapter.close(None)
+                adapter.get_connection(False)
+                self.execute("SELECT 1")
+                return
+            except self.driver_error as error:
+                problem = error
+        raise DatabaseFailed(f"{type(problem).__name__}: {problem}", hint="Once it works again, the next run goes on from where "
+                             "this one was")
+
+    @contextmanager
+    def strict(self) -> Iterator[None]:
+        """Values that a column cannot hold are errors, also on MySQL, which would cut them as pyDAL sets it up."""
+        if self.dialect != "mysql":
+            yield
+            return
+        self.execute("SET @s3sync_mode = @@sql_mode, sql_mode = CONCAT(@@sql_mode, ',STRICT_ALL_TABLES')")
+        try:
+            yield
+        finally:
+            self.execute("SET sql_mode = @s3sync_mode")
+
+    def see_committed(self) -> None:
+        """From the next transaction on, read what others have committed meanwhile, as on the other databases (MySQL)."""
+        if self.dialect == "mysql":
+            self.dal._adapter.get_connection()    # this thread's own
+            self.execute("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED")
 
     @property
     def for_update(self) -> str:

@@ -13,7 +13,7 @@ __all__ = [
     "AuthenticationFailed", "NotAuthenticated", "NotPermitted", "NotRegistered", "PushNotAccepted",
     "UnknownResource", "UnknownRepository", "BadFilter", "BadRequest", "DocumentError", "DocumentTruncated",
     "DocumentTooLarge", "EmptyAnswer", "PeerRefused", "PeerFailed", "PeerBusy", "Interrupted", "AlreadyRunning",
-    "LeaseLost", "RecordError", "FileUnavailable", "SecretError", "InstallError",
+    "LeaseLost", "DatabaseFailed", "RecordError", "FileUnavailable", "SecretError", "InstallError",
 ]
 
 
@@ -196,6 +196,13 @@ class LeaseLost(SyncError):
     """Another worker has taken this run over"""
     code = "lease-lost"
     transient = True
+
+
+class DatabaseFailed(SyncError):
+    """This site's database refused"""
+    code = "database"
+    transient = True
+    status = 503
 
 
 class Interrupted(SyncError):

@@ -61,9 +61,7 @@ class Field:
 
 def sql(site: ClockedSite, statement: str, *args: Any) -> list[Any]:
     """Behind everybody's back."""
-    found = site.db.executesql(statement, args)
-    site.db.commit()
-    return list(found or ())
+    return site.sql(statement, *args)
 
 
 def moved(site: ClockedSite) -> dict[str, int]:

@@ -101,11 +101,7 @@ def test_a_lease_taken_over_stops_the_slow_owner(field: Field) -> None:
 
     class Thief(Wire):
         def answer(self, body: bytes) -> bytes:
-            import sqlite3
-            other = sqlite3.connect(field.a.db._adapter.dbpath)
-            other.execute("UPDATE sync_lease SET owner = 'elsewhere:1/x', expires_on = '2099-01-01 00:00:00'")
-            other.commit()
-            other.close()
+            field.a.elsewhere("UPDATE sync_lease SET owner = 'elsewhere:1/x', expires_on = '2099-01-01 00:00:00'")
             return body
 
     assert field.run(wire=Thief()) == "error"

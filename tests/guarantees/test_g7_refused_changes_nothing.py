@@ -57,8 +57,7 @@ def test_by_validation(field: Field) -> None:
     uuid = field.b.insert("org_organisation", name="one")
     field.run()
     told, before = watched(field), row_of(field, uuid)
-    field.b.db.executesql("UPDATE org_organisation SET acronym = 'longer than eight', name = 'two' WHERE uuid = ?", [uuid])
-    field.b.db.commit()
+    field.b.sql("UPDATE org_organisation SET acronym = 'longer than eight', name = 'two' WHERE uuid = ?", uuid)
     field.run()
     assert told == [] and row_of(field, uuid) == before
 

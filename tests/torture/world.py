@@ -146,7 +146,7 @@ class People:
         value = self.ledger.value()
         self._saw(row)
         self.ledger.written[value] = (site.name, table, row.uuid)
-        site.db.executesql(f'UPDATE "{table}" SET "name" = ? WHERE "id" = ?', [value, row.id])
+        site.sql(f'UPDATE "{table}" SET "name" = ? WHERE "id" = ?', value, row.id)
 
     def _takes_along(self, site: ClockedSite, table: str, number: int) -> None:
         """What refers to the record: the application deletes that as well, here or at the next site."""

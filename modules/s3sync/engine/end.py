@@ -84,6 +84,8 @@ class Ender:
                 work(pairs)
             return {}
         except (self.site.db.driver_error, HookError) as problem:
+            if not isinstance(problem, HookError) and self.site.db.transient(problem):
+                raise
             if len(pairs) == 1:
                 uuid = str(pairs[0][0].uuid)
                 self.codes[uuid] = RESTRICTED if isinstance(problem, Restricted) else "database"

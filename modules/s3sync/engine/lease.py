@@ -39,8 +39,10 @@ class Lease:
             try:
                 with db.savepoint():
                     db.insert("sync_lease", ("name", "owner", "expires_on"), [(self.name, self.owner, until)])
-            except db.driver_error:
+            except db.driver_error as error:
                 db.rollback()
+                if db.transient(error):
+                    raise
                 raise AlreadyRunning() from None
             db.commit()
             return False

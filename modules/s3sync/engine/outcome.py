@@ -1,7 +1,7 @@
 """What became of a record."""
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Iterable
 
 #: every fate a record can have; exactly one each
@@ -96,6 +96,10 @@ class Counts:
         self.waiting -= waited
         if text in self.errors:
             self.errors.remove(text)
+
+    def copy(self) -> Counts:
+        """As they are now."""
+        return replace(self, errors=list(self.errors), files=list(self.files), again=dict(self.again))
 
     @property
     def changed(self) -> int:

@@ -77,6 +77,7 @@ class Step:
     def __init__(self, run: Run, task_id: int, resource: str, direction: str) -> None:
         self.run = run
         self.counts = Counts()
+        self._before = Counts()                  # without the last batch
         self.bytes = 0
         self.total: int | None = None
         self.direction = direction
@@ -97,9 +98,17 @@ class Step:
 
     def batch(self, outcomes: Sequence[Outcome]) -> None:
         """A batch is done, in the caller's transaction. Raises LeaseLost."""
+        self._before = self.counts.copy()
         self.counts.add(outcomes)
         self._write()
         self.run.touch()
+
+    def undone(self) -> None:
+        """The transaction was rolled back: a batch that was in it does not count."""
+        names = list(self.counts.columns())
+        stored = self.run.site.db.rows(f'SELECT {", ".join(names)} FROM "sync_run_task" WHERE "id" = ?', [self.id])
+        if stored and [n or 0 for n in stored[0]] != list(self.counts.columns().values()):
+            self.counts = self._before.copy()
 
     def finish(self, status: str, message: str) -> None:
         """The end of it, in the caller's transaction."""

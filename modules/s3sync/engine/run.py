@@ -5,13 +5,24 @@ does not touch the others, unless the peer cannot be reached at all.
 """
 from __future__ import annotations
 
+import random
 import secrets
+import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime
 from typing import Callable
 
-from ..errors import AlreadyRunning, ConfigurationError, ConnectError, Interrupted, LeaseLost, ProxyError, SyncError
+from ..errors import (
+    AlreadyRunning,
+    ConfigurationError,
+    ConnectError,
+    DatabaseFailed,
+    Interrupted,
+    LeaseLost,
+    ProxyError,
+    SyncError,
+)
 from . import allowed, backoff, conflicts, log, pause, quarantine
 from .lease import Lease, own_name
 from .outcome import RESULTS
@@ -28,6 +39,9 @@ from .stop import Stop
 #: who does the work, by direction and whether the peer is of our kind
 WORK: dict[tuple[str, bool], type[Puller] | type[Pusher] | type[PlainPusher]] = {
     ("pull", True): Puller, ("pull", False): PlainPuller, ("push", True): Pusher, ("push", False): PlainPusher}
+
+#: times that a task is begun if the database refuses for the moment: a lock, a deadlock, a lost connection
+ATTEMPTS = 3
 
 #: worst last
 ORDER = ("success", "warning", "error", "fatal")
@@ -75,8 +89,14 @@ class Runner:
             return "error"
         try:
             return self._run(repository, lease, user_id, manual)
+        except site.db.driver_error as broken:
+            site.recover()
+            failure = DatabaseFailed(f"{type(broken).__name__}: {str(broken).strip()}")
+            log.write(site, repository.id, None, "none", "none", "none", "error", failure.message)
+            site.db.commit()
+            return "error"
         finally:
-            site.rollback()
+            site.recover()
             lease.release()
 
     def _run(self, repository: Repository, lease: Lease, user_id: int | None, manual: bool) -> str:
@@ -160,25 +180,35 @@ class Runner:
     def _step(self, repository: Repository, peer: Peer, task: Task, step: Step) -> tuple[str, SyncError | None]:
         """One task in one direction; its result, and the error that ended it early."""
         site = self.site
-        kind = WORK[step.direction, peer.own]
-        work = kind(site, peer, repository.id, repository.uuid, task, step)
         action = "import" if step.direction == "pull" else "send"
-        try:
-            step.start()
-            work.run()
-            result, message = summary(step, *left(site, repository.id, task.id, step.direction))
-            column = "last_pull" if step.direction == "pull" else "last_push"
-            site.db.execute(f'UPDATE "sync_task" SET "{column}" = ? WHERE "id" = ?', [site.now().isoformat(" ")[:19], task.id])
-            step.finish(result, message)
-            log.write(site, repository.id, task.resource, step.direction, "outgoing", action, result, message)
-            site.db.commit()
-            return result, None
-        except SyncError as error:
-            site.rollback()
-            failure = error
-        except site.db.driver_error as broken:
-            site.rollback()
-            failure = DatabaseFailed(f"{type(broken).__name__}: {broken}")
+        failure: SyncError | None = None
+        for attempt in range(ATTEMPTS):
+            try:
+                if attempt:                           # what was committed stays done: it goes on from there
+                    time.sleep(random.uniform(.5, 1) * site.settings.backoff * 2 ** (attempt - 1))
+                step.start()
+                kind = WORK[step.direction, peer.own]
+                kind(site, peer, repository.id, repository.uuid, task, step).run()
+                result, message = summary(step, *left(site, repository.id, task.id, step.direction))
+                column = "last_pull" if step.direction == "pull" else "last_push"
+                site.db.execute(f'UPDATE "sync_task" SET "{column}" = ? WHERE "id" = ?',
+                                [site.now().isoformat(" ")[:19], task.id])
+                step.finish(result, message)
+                log.write(site, repository.id, task.resource, step.direction, "outgoing", action, result, message)
+                site.db.commit()
+                return result, None
+            except SyncError as error:
+                site.rollback()
+                step.undone()
+                failure = error
+                break
+            except site.db.driver_error as broken:
+                site.recover()
+                step.undone()
+                failure = DatabaseFailed(f"{type(broken).__name__}: {str(broken).strip()}")
+                if not site.db.transient(broken):
+                    break
+        assert failure is not None
         interrupted = isinstance(failure, Interrupted)
         result = "warning" if interrupted else "error" if failure.transient else "fatal"
         done = f" ({step.counts.records} records were done before)" if step.counts.records else ""
@@ -188,13 +218,6 @@ class Runner:
                   failure.remote)
         site.db.commit()
         return result, failure
-
-
-class DatabaseFailed(SyncError):
-    """This site's database refused"""
-
-    code = "database"
-    transient = True
 
 
 def left(site: Site, repository_id: int, task_id: int, direction: str) -> tuple[int, int]:

@@ -24,6 +24,7 @@ class Site:
         self.settings = settings
         self.now = now
         self.references = References(self.db, host.key)
+        self.db.see_committed()
         self.index = Index(self.db, host.site_uuid, host.table, self.references, settings.overlap, now)
 
     def table(self, name: str) -> TableMap:
@@ -45,6 +46,12 @@ class Site:
             finally:
                 self.rollback()
                 self.index.frozen = False
+
+    def recover(self) -> None:
+        """As `rollback`, after an error of the database's: the connection may be lost. Raises DatabaseFailed."""
+        self.references.forget()
+        self.db.recover(self.settings.retries + 1, self.settings.backoff)
+        self.db.see_committed()
 
     def scope(self, resource: str, components: bool = True) -> list[str]:
         """The tables of a task: the resource, then its components, then theirs. Raises UnknownResource."""

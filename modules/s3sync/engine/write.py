@@ -134,6 +134,8 @@ class Writer:
                 write(items)
             return {}
         except (error, HookError) as problem:
+            if isinstance(problem, error) and self.site.db.transient(problem):
+                raise
             if len(items) == 1:
                 record = items[0] if isinstance(items[0], Record) else items[0][0]
                 if isinstance(problem, HookError):
@@ -159,7 +161,8 @@ class Writer:
         unapproved = {**extra, "approved_by": None} if "approved_by" in extra else extra
         rows = [(*self._meta(record, meta), *self._driver(self.values[str(record.uuid)], names),
                  *(extra if record.approved else unapproved).values()) for record in records]
-        self.site.db.insert(table.name, [*meta, *names, *extra], rows)
+        with self.site.db.strict():
+            self.site.db.insert(table.name, [*meta, *names, *extra], rows)
 
     def _update(self, pairs: Sequence[Pair]) -> None:
         table = self.table
@@ -176,7 +179,8 @@ class Writer:
             assert row is not None
             values = self._driver(self.values[str(record.uuid)], names, row)
             rows.append((*self._changed(record, row, meta), *live.values(), *values, row.id))
-        self.site.db.update(table.name, [*meta, *live, *names], rows)
+        with self.site.db.strict():
+            self.site.db.update(table.name, [*meta, *live, *names], rows)
 
     def _file(self, name: str, value: Any, row: StoredRow | None) -> str | None:
         """Name of the file that stands for an upload: the row's own as long as the content is the same."""

@@ -139,8 +139,10 @@ class Index:
             try:
                 with self.db.savepoint():
                     self.db.insert("sync_clock", ("tablename", "seq", "epoch"), [(table, 0, secrets.token_hex(4))])
-            except self.db.driver_error:          # another process was first
-                return self.lock(table)
+            except self.db.driver_error as error:
+                if self.db.transient(error):
+                    raise
+                return self.lock(table)           # another process was first
             return 0
         return int(seq)
 

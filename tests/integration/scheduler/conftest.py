@@ -5,10 +5,9 @@ from contextlib import closing
 from typing import Callable, Iterator
 
 import pytest
+from databases.postgres import Server
 from pydal import DAL
 from workshop import Workshop
-
-from postgres import Server
 
 
 @pytest.fixture(scope="session")

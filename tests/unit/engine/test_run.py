@@ -43,11 +43,10 @@ def test_numbers_keep_every_digit(filled: Any, hook: Any) -> None:
     # SQLite's own conversion from text, which pyDAL relies on, makes another number of this one
     declare(filled.a.db, "gis_location", onaccept=hook)
     place = filled.b.insert("gis_location", name="P", lon=-0.1, population=2 ** 31 - 1)
-    filled.b.db.executesql("UPDATE gis_location SET lat = ? WHERE uuid = ?", [-101.742089, place])
-    filled.b.db.commit()
+    filled.b.sql("UPDATE gis_location SET lat = ? WHERE uuid = ?", -101.742089, place)
     assert synchronize(filled.a, filled.b, filled.repository) == "success"
-    stored = filled.a.db.executesql("SELECT lat, lon, typeof(lat), population FROM gis_location WHERE uuid = ?", [place])
-    assert stored == [(-101.742089, -0.1, "real", 2147483647)]
+    stored = filled.a.sql("SELECT lat, lon, population FROM gis_location WHERE uuid = ?", place)
+    assert stored == [(-101.742089, -0.1, 2147483647)] and isinstance(stored[0][0], float)
 
 
 def test_second_run_moves_nothing(filled: Any) -> None:
@@ -97,7 +96,7 @@ def test_edits_on_both_sides_are_a_conflict_and_both_sites_agree(filled: Any) ->
 def test_a_bad_record_stops_nobody_and_is_kept(filled: Any) -> None:
     a, b = filled.a, filled.b
     change = "UPDATE org_organisation SET acronym = 'longer than eight', year = NULL WHERE uuid = ?"
-    b.db.executesql(change, [filled.organisation])
+    b.sql(change, filled.organisation)
     b.db.commit()
     good = b.insert("org_organisation", name="Good one")
     assert synchronize(a, b, filled.repository) == "warning"
