@@ -3,16 +3,19 @@ from __future__ import annotations
 
 import logging
 import os
+from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any, Callable, Mapping
+from typing import Any, Callable, Iterator, Mapping
 
 from .engine import log
+from .engine.compare import Comparison, compare, repair
 from .engine.peer import Peer
+from .engine.plan import Plan, plan
 from .engine.repository import Repository, by_uuid, load
 from .engine.run import Runner
 from .engine.site import Site
 from .engine.stop import Stop
-from .errors import BadRequest, NotAuthenticated, NotPermitted, SyncError, UnknownRepository
+from .errors import BadRequest, ConfigurationError, NotAuthenticated, NotPermitted, SyncError, UnknownRepository
 from .hosts.web2py import Web2pyHost
 from .peers.connect import client_of, connect
 from .peers.eden import EdenPeer
@@ -111,9 +114,7 @@ class App:
 
         This is the scheduler's task ``sync_synchronize``: its arguments are those of existing Eden jobs.
         """
-        host = Web2pyHost(self.db, self.auth, self.host.site_uuid, self.host.base_url, self.host.domain, self.settings.admin_role)
-        host.impersonate(user_id)
-        site = Site(host, self.settings)
+        site = self._site(user_id)
         self.db.commit()
         site.db.wait_for_locks(60)
         stop = self._stop()
@@ -126,6 +127,51 @@ class App:
             log.write(site, None, None, "none", "none", "connect", "fatal", error.message)
             self.db.commit()
             return "fatal"
+
+    def _site(self, user_id: int | None, everything: bool = False) -> Site:
+        """This site with the permissions of a user (None: nobody), or with all of them."""
+        host = Web2pyHost(self.db, None if everything else self.auth, self.host.site_uuid, self.host.base_url, self.host.domain,
+                          self.settings.admin_role)
+        if not everything:
+            host.impersonate(user_id)
+        return Site(host, self.settings)
+
+    def plan(self, repository_id: int, task_id: int | None = None, user_id: int | None = None, limit: int = 500) -> Plan:
+        """A dry run of a repository's tasks, or of one: what a run would do now. Nothing is written here or at the peer.
+
+        Talks to the peer, so it may take a while. `user_id` None means that everything is permitted here; `limit` is the number
+        of records that are listed for each task and direction. Raises SyncError if the peer cannot be spoken to.
+        """
+        with self._looking(repository_id, user_id) as (site, peer, repository):
+            return plan(site, peer, repository, task_id, limit)
+
+    def compare(self, repository_id: int, task_id: int | None = None, user_id: int | None = None,
+                limit: int = 500) -> Comparison:
+        """What differs between this site and the peer in the records of the repository's tasks, or of one. As `plan`."""
+        with self._looking(repository_id, user_id) as (site, peer, repository):
+            return compare(site, peer, repository, task_id, limit)
+
+    def repair(self, comparison: Comparison) -> int:
+        """Queue the differences that a comparison has listed for the next run; returns how many. Commits."""
+        return repair(self.site(), comparison)
+
+    def site(self) -> Site:
+        """This site for whoever looks after it, with all permissions."""
+        return self._site(None, everything=True)
+
+    @contextmanager
+    def _looking(self, repository_id: int, user_id: int | None) -> Iterator[tuple[Site, Peer, Repository]]:
+        """A site and the peer of a repository, for somebody who only looks."""
+        site = self._site(user_id, everything=user_id is None)
+        self.db.commit()
+        repository = load(self.db, int(repository_id))
+        if not repository.url:
+            raise ConfigurationError(f"{repository.name} has no URL", hint="Enter it in the repository's configuration")
+        peer = connect(repository, site, self.vault, self._proxy())()
+        try:
+            yield site, peer, repository
+        finally:
+            peer.close()
 
     def _stop(self) -> Stop:
         """If the scheduler runs us, we end in good order before it ends us: the next run goes on from there."""

@@ -7,9 +7,9 @@ from typing import Sequence
 
 from .. import __version__
 from ..errors import SyncError
-from . import install, worker
+from . import install, look, worker
 
-GROUPS = (install, worker)
+GROUPS = (install, look, worker)
 
 
 def parser() -> argparse.ArgumentParser:

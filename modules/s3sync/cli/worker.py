@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import ConfigurationError
+from .application import folders
 
 
 def add_commands(commands: Any) -> None:
@@ -40,25 +41,13 @@ def run(options: argparse.Namespace) -> int:
     groups = [name.strip() for name in options.groups.split(",") if name.strip()]
     if options.uri:
         return _standalone(options, groups)
-    root, application = _web2py(options.appdir)
+    root, application = folders(options.appdir)
     if options.own or options.once:
         return _own(options, root, application, groups)
     # web2py replaces this process: signals, exit status and process id are its own
     os.chdir(root)
     sys.stdout.flush()
     os.execv(sys.executable, [sys.executable, "web2py.py", "-K", ":".join([application, *groups]), "-Q"])
-
-
-def _web2py(appdir: Path) -> tuple[Path, str]:
-    """web2py's folder, and the name of an application in it."""
-    folder = appdir.resolve()
-    root = folder.parent.parent
-    if not (folder / "models").is_dir() or folder.parent.name != "applications":
-        raise ConfigurationError(f"{folder} is no web2py application",
-                                 hint="Give the application's folder within web2py, e.g. web2py/applications/eden")
-    if not (root / "web2py.py").exists():
-        raise ConfigurationError(f"there is no web2py.py in {root}", hint="Without web2py give --uri and --folder")
-    return root, folder.name
 
 
 def _own(options: argparse.Namespace, root: Path, application: str, groups: list[str]) -> int:

@@ -1,6 +1,7 @@
 """The reference lists everything there is, as it is."""
 from __future__ import annotations
 
+import argparse
 import ast
 import inspect
 import re
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from s3sync import errors
+from s3sync.cli import parser
 from s3sync.settings import Settings
 
 REFERENCE = Path(__file__).parents[3] / "docs" / "reference"
@@ -53,3 +55,40 @@ def test_every_setting(field):
 def test_no_setting_that_is_not():
     listed = re.findall(r"^\| `(\w+)` \|", (REFERENCE / "settings.md").read_text(encoding="utf-8"), re.MULTILINE)
     assert sorted(listed) == sorted(field.name for field in fields(Settings))
+
+
+def commands() -> dict[str, argparse.ArgumentParser]:
+    """The parsers of all commands, by name."""
+    action, = [a for a in parser()._actions if isinstance(a, argparse._SubParsersAction)]
+    return dict(action.choices)
+
+
+def section(name: str) -> str:
+    """What the reference says of a command."""
+    text = (REFERENCE / "commands.md").read_text(encoding="utf-8")
+    found = re.search(rf"^## `s3sync {name}`$(.*?)(?=^## |\Z)", text, re.MULTILINE | re.DOTALL)
+    assert found, f"commands.md has no section on s3sync {name}"
+    return found.group(1)
+
+
+@pytest.mark.parametrize("name", commands())
+def test_every_command_and_option(name):
+    text = section(name)
+    actions = [a for a in commands()[name]._actions if not isinstance(a, argparse._HelpAction)]
+    options = {option for action in actions for option in action.option_strings}
+    named = re.findall(r"^\| (`-.*?) \|", text, re.MULTILINE)
+    documented = {option for row in named for option in re.findall(r"`(-[\w-]+)`", row)}
+    assert documented == options
+    synopsis = re.search(rf"`s3sync {name} ([A-Z \[\]]*)`", text)
+    assert synopsis
+    for action in actions:
+        if not action.option_strings:
+            assert action.metavar in synopsis.group(1)
+        elif action.default not in (None, False, "") and f"{action.default}" not in action.option_strings:
+            row, = [line for line in text.splitlines() if line.startswith("|") and f"`{action.option_strings[-1]}`" in line]
+            assert f"{action.default:g}" in row if isinstance(action.default, float) else str(action.default) in row
+
+
+def test_no_command_that_is_not():
+    text = (REFERENCE / "commands.md").read_text(encoding="utf-8")
+    assert sorted(re.findall(r"^## `s3sync (\w+)`$", text, re.MULTILINE)) == sorted(commands())
