@@ -179,20 +179,30 @@ class Site:
         self._launch("server", ["-a", "testing", "-i", "127.0.0.1", "-p", str(self.port), "--no_gui"])
         self._wait(self._answers, "server", timeout)
 
-    def start_worker(self, timeout: float = 60.0) -> None:
-        """Start the worker as the administrator's guide says and wait for its first heartbeat (seconds)."""
+    def start_worker(self, timeout: float = 60.0, name: str = "worker") -> None:
+        """Start the worker as the administrator's guide says and wait for its first heartbeat (seconds).
+
+        Further workers have names of their own, which begin with "worker".
+        """
         started = time.time()
-        self._launch("worker", ["-K", self.app, "-Q"])
-        self._wait(lambda: self._heartbeat(started), "worker", timeout)
+        self._launch(name, ["-K", self.app, "-Q"])
+        self._wait(lambda: self._heartbeat(started), name, timeout)
 
     def stop(self) -> None:
-        """Stop worker and server with all their children; also ones left over from a killed run."""
-        for name in ("worker", "server"):
+        """Stop workers and server with all their children; also ones left over from a killed run."""
+        for name in (*sorted(path.stem for path in self.root.glob("worker*.pid")), "server"):
             self._kill(name)
 
-    def stop_worker(self, sig: int = signal.SIGTERM) -> None:
+    def stop_worker(self, sig: int = signal.SIGTERM, name: str = "worker") -> None:
         """Stop only the worker; SIGKILL shows what a crash leaves behind."""
-        self._kill("worker", sig)
+        self._kill(name, sig)
+
+    def pid(self, name: str) -> int:
+        """Process id of the "server" or of a worker. Raises SiteError if it does not run."""
+        found = self._pid(name)
+        if found is None:
+            raise SiteError(f"the {name} of {self.root} does not run")
+        return found
 
     def stop_server(self, sig: int = signal.SIGTERM) -> None:
         """Stop only the server."""
@@ -286,7 +296,7 @@ class Site:
 
     def _heartbeat(self, since: float) -> bool:
         try:
-            beats = self.sql("SELECT max(last_heartbeat) AS beat FROM scheduler_worker")
+            beats = self.sql("SELECT max(first_heartbeat) AS beat FROM scheduler_worker")
         except sqlite3.OperationalError:
             return False                          # no scheduler tables yet
         beat = beats[0]["beat"]

@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 from contextlib import closing
-from typing import Callable, Iterator
+from typing import Any, Callable, Iterator
 
 import pytest
 from databases.postgres import Server
@@ -42,3 +42,25 @@ def workshop(request: pytest.FixtureRequest, make_workshop: Callable[[str], Work
     made = make_workshop(request.param)
     yield made
     made.close()
+
+
+@pytest.fixture(scope="module")
+def two(site_factory: Callable[..., Any]) -> Iterator[Any]:
+    """A site and the server it pulls from, for a file's tests."""
+    from long_runs import make_pair  # which needs web2py
+    local, remote = make_pair(site_factory)
+    yield local, remote
+    local.stop()
+    remote.stop()
+
+
+@pytest.fixture
+def sites(two: Any) -> Iterator[Any]:
+    """A server with new records, and a site that pulls them and has no job yet."""
+    from long_runs import FILL, RECORDS
+    local, remote = two
+    local.shell("for name in arguments: db(db[name]).delete()", [
+        "scheduler_task", "scheduler_run", "scheduler_worker", "sync_run", "sync_run_task", "sync_log"])
+    remote.shell(FILL, {"count": RECORDS})
+    yield local, remote
+    local.stop()
