@@ -58,6 +58,11 @@ def sync():
     return s3sync_app.rest_sync(request, response)
 
 
+def dataset():
+    """Data sets that this site offers."""
+    return s3sync_app.rest_dataset(request, response)
+
+
 def peer():
     """What peers ask of this site before they synchronize."""
     return s3sync_app.rest_peer(request, response)

@@ -6,6 +6,7 @@ import os
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, Callable, Iterator, Mapping
+from urllib.parse import urlsplit
 
 from .engine import log
 from .engine.compare import Comparison, compare, repair
@@ -22,7 +23,7 @@ from .peers.eden import EdenPeer
 from .peers.register import register
 from .s3xml.reader import Limits
 from .secrets import Vault
-from .server import handshake, pull, push
+from .server import datasets, handshake, pull, push
 from .server import register as registration
 from .server.request import Request, Response, failure, message
 from .settings import Settings
@@ -58,6 +59,8 @@ class App:
         self._make_scheduler: Callable[[], Any] | None = None     # before the tables that refer to its own
         deployment = environment.get("deployment_settings") or environment.get("settings") or {}
         self.settings: Settings = load_settings(_plain(deployment.get("sync") if hasattr(deployment, "get") else None))
+        base = deployment.get("base") if hasattr(deployment, "get") else None
+        self._public_url = str(_plain(base).get("public_url") or "").rstrip("/")
         self.tasks: dict[str, Callable[..., str]] = {"sync_synchronize": self.synchronize}
         self.vault = Vault(os.path.join(self.folder, "private"))
         self.request = request
@@ -99,13 +102,15 @@ class App:
         return self._database in _defined and "memory" not in str(self.db._uri)
 
     def _address(self) -> tuple[str, str]:
-        """Public URL of this application and host name, as far as the request tells."""
+        """Public URL of this application and host name, as the deployment (Eden's ``base.public_url``) or the request tells.
+
+        Peers fetch files from there. A worker has no request; what web2py puts in its place is an address of its own making.
+        """
         env = self.request.env
         name = env.http_host or ""
-        if not name:
-            return "", ""
-        scheme = env.wsgi_url_scheme or "http"
-        return f"{scheme}://{name}/{self.application}", (env.server_name or name).split(":")[0]
+        base = self._public_url or (f"{env.wsgi_url_scheme or 'http'}://{name}" if name else "")
+        host = env.server_name or name or urlsplit(base).hostname or ""
+        return f"{base}/{self.application}" if base else "", host.split(":")[0]
 
     # --- runs -------------------------------------------------------------------------------------------------
 
@@ -256,6 +261,14 @@ class App:
         client = client_of(repository, Site(self.host, hasty), self.vault, self._proxy())
         return EdenPeer(client, self.host.site_uuid, lambda name: None, Limits.of(self.settings))
 
+    def rest_dataset(self, request: Any, response: Any) -> Any:
+        """``sync/dataset.xml``: the data sets that this site offers."""
+        def work(site: Site, asked: Request) -> Response:
+            if asked.method != "GET":
+                return Response(405, body=message("failed", 405, "Unsupported method"))
+            return datasets.answer(site, asked)
+        return self._rest(request, response, work)
+
     def rest_register(self, request: Any, response: Any) -> Any:
         """``sync/repository/register.json``."""
         def work(site: Site, asked: Request) -> Response:
@@ -332,7 +345,7 @@ PAGES = ("sync", "appadmin")
 
 def _is_answer(controller: str, function: str, argument: str) -> bool:
     """Does a peer ask this, rather than a person?"""
-    return controller == "sync" and (function in ("sync", "peer") or
+    return controller == "sync" and (function in ("sync", "peer", "dataset") or
                                      (function == "repository" and argument.split(".")[0] == "register"))
 
 

@@ -44,7 +44,7 @@ class PlainWriter:
         table = self.site.table(record.table)
         if encoder is None:
             encoder = self._encoders[record.table] = Encoder(
-                table.schema, plain=True, base_url=self.site.host.base_url, domain=self.site.host.domain)
+                table.schema, plain=True, base_url=self.site.host.base_url)
         if record.alias is not None:
             self.written.add((record.table, str(record.uuid)))
         instances = record.instances or {}

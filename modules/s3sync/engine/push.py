@@ -29,8 +29,7 @@ def document(site: Site, records: Sequence[Record], root: dict[str, str] | None 
     encoders: dict[str, Encoder] = {}
     for record in records:
         if record.table not in encoders:
-            encoders[record.table] = Encoder(site.table(record.table).schema, plain=False, base_url=site.host.base_url,
-                                             domain=site.host.domain)
+            encoders[record.table] = Encoder(site.table(record.table).schema, plain=False, base_url=site.host.base_url)
     target = BytesIO()
     said = dict(root or attributes(site, encoders, len(records)))
     if not files:

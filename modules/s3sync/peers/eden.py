@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import re
 from io import BytesIO
-from typing import Any, BinaryIO, Callable, Sequence
+from typing import Any, BinaryIO, Callable, Iterable, Sequence
 
 from ..engine.outcome import Outcome
 from ..engine.peer import Batch, Peer, Receipt, Task
@@ -22,6 +22,17 @@ REPAIR = ("If it runs eden-asp: its importer cannot take any push until modules/
 
 #: where an Eden offers files of upload fields
 FILE = re.compile(r"/(?:default/download|static)/(?!.*\.\./)[A-Za-z0-9_.%=/-]+\Z")
+
+
+def there(uuids: Iterable[str]) -> list[str]:
+    """uuids as the peer may have them stored: its own that are no URN come with its domain before them (S3XML §3.1)."""
+    found = []
+    for uuid in uuids:
+        found.append(uuid)
+        own = "" if uuid.startswith("urn:") else uuid.partition("/")[2]
+        if own:
+            found.append(own)
+    return found
 
 
 class EdenPeer(Peer):
@@ -55,7 +66,7 @@ class EdenPeer(Peer):
 
     def fetch(self, table: str, uuids: Sequence[str]) -> Batch:
         """These records as they stand there. A few dozen at a time: they are named in the URL."""
-        return self._get([*self._params(table), ("include_deleted", "True"), ("[~]~.uuid__belongs", ",".join(uuids))])
+        return self._get([*self._params(table), ("include_deleted", "True"), ("[~]~.uuid__belongs", ",".join(there(uuids)))])
 
     def _get(self, params: list[tuple[str, str]]) -> Batch:
         answer = self.client.get(PATH, params)

@@ -53,14 +53,15 @@ class Encoder:
     schema : the columns that are written, in this order
     plain : for a real Eden (values as in S3XML §4.1); otherwise the compact form, for s3sync peers only
     base_url : public URL of this application, where files of upload fields are fetched from
-    domain : not used: uuids are written as they are stored, so that resource and reference always agree (S3XML §3.1)
+
+    uuids are written as they are stored, so that resource and reference always agree. A real Eden takes its own domain off
+    them and leaves any other (S3XML §3.1).
     """
 
-    def __init__(self, schema: Schema, *, plain: bool, base_url: str = "", domain: str = "") -> None:
+    def __init__(self, schema: Schema, *, plain: bool, base_url: str = "") -> None:
         self.schema = schema
         self.plain = plain
         self.base_url = base_url.rstrip("/")
-        self.domain = domain
         for field in schema.fields:
             check(field)
         self._name = attribute(schema.table)

@@ -18,7 +18,8 @@ from pydal.objects import Field
 STRATEGIES = ("create", "update", "delete", "merge")
 
 #: the tables that answering a peer takes
-ANSWERING = frozenset(("sync_config", "sync_repository", "sync_task", "sync_resource_filter", "sync_log"))
+ANSWERING = frozenset(("sync_config", "sync_repository", "sync_task", "sync_resource_filter", "sync_log",
+                       "sync_dataset"))
 
 #: ``sync_task.mode``
 PULL, PUSH, PULL_AND_PUSH, NONE = 1, 2, 3, 4
