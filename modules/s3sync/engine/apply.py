@@ -115,7 +115,7 @@ class Applier:
                 batch[record.uuid] = record
         outcomes += self._apply(name, batch)
         sent = {r.uuid: r.sent_as for r in records if r.sent_as}
-        return [replace(o, sent_as=sent[o.uuid] or "") if o.uuid in sent else o for o in outcomes] if sent else outcomes
+        return [o._replace(sent_as=sent[o.uuid] or "") if o.uuid in sent else o for o in outcomes] if sent else outcomes
 
     def _apply(self, name: str, batch: dict[str, Record]) -> list[Outcome]:
         if not batch:
@@ -321,28 +321,29 @@ class Applier:
     def _settle(self, table: TableMap, items: list[Item], writer: Writer) -> None:
         """Write the versions that the decisions lead to."""
         site = self.site
+        own = site.index.site
+        theirs_win, mine_win, decided, unwritten = Settle.THEIRS, Settle.MINE, Settle.DECIDED, (Action.NOTHING, Action.KEEP)
         notes = []
         for item in items:
-            decision, version, record = item.decision, item.version, item.record
-            written = decision.action in (Action.CREATE, Action.UPDATE, Action.DELETE, Action.MERGE)
-            if decision.settle is Settle.MINE:
+            decision, version, record, theirs = item.decision, item.version, item.record, item.theirs
+            if decision.settle is mine_win:
                 continue
             mine = version.vector if version else ""
-            vector = item.theirs if decision.settle is Settle.THEIRS and item.theirs else merge(mine, item.theirs)
-            if decision.settle is Settle.DECIDED:
-                vector = increment(vector, site.index.site)
+            vector = theirs if decision.settle is theirs_win and theirs else merge(mine, theirs)
+            if decision.settle is decided:
+                vector = increment(vector, own)
             if not vector:                                  # the peer keeps no versions and nobody gave it one
-                vector = increment("", site.index.site)
-            if written or version is None:
+                vector = increment("", own)
+            if version is None or decision.action not in unwritten:
                 current = writer.digests.get(item.uuid) or (
                     deletion_digest(record.replaced_by) if record.deleted else digest(record.values))
                 modified = writer.modified.get(item.uuid, record.modified_on)
+            elif vector == version.vector:
+                continue                                    # nothing new
             else:
-                if vector == version.vector:
-                    continue                                # nothing new
                 current, modified = version.digest, version.modified_on
-            origin = self.origin if vector == item.theirs else None
-            if parse(item.theirs).get(site.index.site, 0) > parse(mine).get(site.index.site, 0):
+            origin = self.origin if vector == theirs else None
+            if own in theirs and parse(theirs).get(own, 0) > parse(mine).get(own, 0):
                 origin = None                               # an edit of ours: corrected in quarantine, or lost
             notes.append(Note(item.uuid, current, vector, origin, modified))
         site.index.note(table.name, notes)

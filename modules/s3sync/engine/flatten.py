@@ -22,6 +22,16 @@ def flatten(site: Site, records: Iterable[Record]) -> Iterator[Record]:
     return _Flattener(site).all(records)
 
 
+#: types of values that may be, or contain, references by tuid
+_REFERRING = frozenset((Tuid, list))
+
+
+def _flat(record: Record) -> bool:
+    """Is there nothing to be done? So it is with nearly all records of our own peers."""
+    return (record.uuid is not None and record.tuid is None and record.children is None and record.inline is None
+            and record.uuid != "" and _REFERRING.isdisjoint(map(type, record.values.values())))
+
+
 class _Flattener:
     def __init__(self, site: Site) -> None:
         self.site = site
@@ -30,6 +40,9 @@ class _Flattener:
 
     def all(self, records: Iterable[Record]) -> Iterator[Record]:
         for record in records:
+            if not self.later and _flat(record):
+                yield record
+                continue
             if self.later or self._unknown(record):
                 self.later.append(record)                # what follows may be what they refer to: keep the order
             else:

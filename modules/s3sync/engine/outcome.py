@@ -2,14 +2,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import Any, Iterable
+from typing import Any, Iterable, NamedTuple
 
 #: every fate a record can have; exactly one each
 RESULTS = ("created", "updated", "deleted", "merged", "unchanged", "kept", "rejected")
 
 
-@dataclass(frozen=True)
-class Outcome:
+class Outcome(NamedTuple):
     """The fate of one record.
 
     `result` is one of RESULTS. `missing` lists (table, uuid) of references that wait for their target; `conflict` is set where

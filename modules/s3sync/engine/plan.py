@@ -5,7 +5,7 @@ A plain Eden is only read from: what it would do with a push is what we expect o
 """
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Iterable, Sequence
 
 from ..errors import NotPermitted, SyncError
@@ -132,10 +132,10 @@ class Work:
             wanted = self.ledger.wanted(100)
         for outcome, waits in self.ledger.settle():
             if waits and outcome.code == BLOCKED:
-                outcome = replace(outcome, result="rejected")
+                outcome = outcome._replace(result="rejected")
             elif outcome.code == BLOCKED:
-                outcome = replace(outcome, reason="")
-            self.tell(outcome if waits else replace(outcome, missing=()))
+                outcome = outcome._replace(reason="")
+            self.tell(outcome if waits else outcome._replace(missing=()))
 
     def changed(self) -> None:
         """What has changed."""
@@ -149,7 +149,7 @@ class Work:
         """Tell of outcomes that are certain; keep the others until it is known what else there will be."""
         for outcome in outcomes:
             if outcome.result == "created" and self.ledger.arrives((outcome.table, outcome.uuid)):
-                outcome = replace(outcome, result="unchanged", reason="", code="", missing=())      # it has come before
+                outcome = outcome._replace(result="unchanged", reason="", code="", missing=())      # it has come before
             self.ledger.note([outcome], BLOCKED)
             if not outcome.missing:
                 self.tell(outcome)
@@ -279,7 +279,7 @@ class Push(Work):
             self.labels[table, uuid] = called
             if len(self.changes) < self.limit:
                 self.changes[table, uuid] = changes
-        self.take(replace(o, conflict=False, winner="") if (o.table, o.uuid) in self.settled else o
+        self.take(o._replace(conflict=False, winner="") if (o.table, o.uuid) in self.settled else o
                   for o in receipt.outcomes or ())
         if len(self.labels) > self.limit + 10_000:
             self.labels.clear()

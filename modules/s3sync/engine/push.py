@@ -3,7 +3,6 @@ from __future__ import annotations
 
 import json
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import replace
 from io import BytesIO
 from typing import Mapping, Sequence
 
@@ -154,7 +153,7 @@ class Pusher:
             reasons = [reason for key, reason in self._unsent.items() if key in outcome.missing]
             if reasons:
                 lacking.append((records.get((outcome.table, outcome.uuid)),
-                                replace(outcome, result="rejected", code="file", reason="; ".join(reasons))))
+                                outcome._replace(result="rejected", code="file", reason="; ".join(reasons))))
         quarantine.keep(self.site, self.repository_id, self.task.id, "push", lacking)
         self.step.counts.files += [f"{o.table} {o.uuid}: {o.reason}" for _, o in lacking][:5 - len(self.step.counts.files)]
 

@@ -15,6 +15,9 @@ from .site import Site
 
 Pair = tuple[Record, "StoredRow | None"]
 
+#: meta columns of a new row, as far as the table has them. Who is not known here counts as the user who synchronises.
+NEW = ("uuid", "deleted", "mci", "modified_on", "created_on", "created_by", "modified_by", "owned_by_user", "owned_by_group")
+
 
 class Writer:
     """Writes a batch of records of one table.
@@ -56,7 +59,7 @@ class Writer:
 
     def _values(self, record: Record, row: StoredRow | None) -> dict[str, Any]:
         base = dict(self.table.defaults) if row is None else dict(row.values)
-        if row is None:
+        if row is None and self.table.computed:
             base.update({name: default() for name, default in self.table.computed.items() if name not in record.values})
         if self.table.plain.issuperset(record.values):
             base.update(record.values)
@@ -88,11 +91,12 @@ class Writer:
         failed.update(self._attempt(updates, self._update))
         if updates and not self.one_by_one:
             self.site.host.written(self.table.name, [], [row.id for r, row in updates if row and r.uuid not in failed])
+        digests, modified, values = self.digests, self.modified, self.values
         for record, row in self.pairs:
-            uuid = str(record.uuid)
-            if uuid not in failed and uuid not in self.digests:
-                self.digests[uuid] = digest(self.values[uuid])
-                self.modified[uuid] = record.modified_on or (row.modified_on if row else None)
+            uuid = record.uuid
+            if uuid not in failed and uuid not in digests:
+                digests[uuid] = digest(values[uuid])                    # type: ignore[index]
+                modified[uuid] = record.modified_on or (row.modified_on if row else None)      # type: ignore[index]
         return failed
 
     def _levels(self, creates: list[Record]) -> Any:
@@ -159,8 +163,14 @@ class Writer:
         meta = [n for n in table.meta if n != "deleted_rb"]
         extra = table.extra_defaults
         unapproved = {**extra, "approved_by": None} if "approved_by" in extra else extra
-        rows = [(*self._meta(record, meta), *self._driver(self.values[str(record.uuid)], names),
-                 *(extra if record.approved else unapproved).values()) for record in records]
+        places = tuple(NEW.index(n) for n in meta)
+        approved, not_approved = tuple(extra.values()), tuple(unapproved.values())
+        values, convert = self.values, self._driver
+        rows = []
+        for record in records:
+            own = self._meta(record)
+            rows.append((*[own[n] for n in places], *convert(values[record.uuid], names),       # type: ignore[index]
+                         *(approved if record.approved else not_approved)))
         with self.site.db.strict():
             self.site.db.insert(table.name, [*meta, *names, *extra], rows)
 
@@ -192,7 +202,7 @@ class Writer:
         return Files(self.site.db).own(self.table, name, value.stored)
 
     def _driver(self, values: dict[str, Any], names: list[str], stored: StoredRow | None = None) -> list[Any]:
-        row = [values.get(name) for name in names]
+        row = list(map(values.get, names))
         for place, _, convert in self._conversions(names):
             if row[place] is not None:
                 row[place] = convert(row[place])
@@ -216,20 +226,17 @@ class Writer:
                     self._plan.append((place, name, table.writer(name)))
         return self._plan
 
-    def _meta(self, record: Record, names: Sequence[str]) -> list[Any]:
-        """Meta columns of a new row: what the record says, else what a new record has."""
-        now = self._now
-        found: dict[str, Any] = {
-            "uuid": record.uuid, "deleted": "F", "mci": record.mci,
-            "modified_on": _stamp(record.modified_on) or now, "created_on": _stamp(record.created_on) or now,
-            "created_by": self._person(record.created_by), "modified_by": self._person(record.modified_by),
-            "owned_by_user": self._person(record.owned_by_user),
-            "owned_by_group": self._roles.get(record.owned_by_group or "")}
-        return [found[name] for name in names]
-
-    def _person(self, address: str | None) -> int | None:
-        """Who is meant; for somebody who is not known here, the user who synchronises, as for any new record."""
-        return self._people.get(address or "") or self._user
+    def _meta(self, record: Record) -> tuple[Any, ...]:
+        """The columns `NEW` of a new row: what the record says, else what a new record has."""
+        people, user = self._people, self._user
+        modified, created = record.modified_on, record.created_on
+        if people:
+            by, last, owner = (people.get(a or "") or user for a in (record.created_by, record.modified_by, record.owned_by_user))
+        else:
+            by = last = owner = user
+        return (record.uuid, "F", record.mci, modified.replace("T", " ") if modified else self._now,
+                created.replace("T", " ") if created else self._now, by, last, owner,
+                self._roles.get(record.owned_by_group or ""))
 
     def _changed(self, record: Record, row: StoredRow, names: Sequence[str]) -> list[Any]:
         found = {"modified_on": _stamp(record.modified_on) or self._now,
@@ -296,7 +303,8 @@ class Writer:
         table = self.table
         if row is None:
             meta = [n for n in table.meta if n != "deleted_rb"]
-            stamps = dict(zip(meta, self._meta(record, meta)))
+            own = dict(zip(NEW, self._meta(record)))
+            stamps = {n: own[n] for n in meta}
             if "deleted" in stamps:
                 stamps["deleted"] = False
             if not record.approved and "approved_by" in table.dal_table.fields:

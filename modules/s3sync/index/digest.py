@@ -29,8 +29,9 @@ def digest(values: Mapping[str, Any]) -> str:
 
     NULL and a column that does not exist are the same, so that adding a column does not look like an edit of every record.
     """
-    present = {name: value for name, value in values.items() if value is not None}
-    return blake2b(_encode(present).encode("ascii"), digest_size=12).hexdigest()
+    if None in values.values():
+        values = {name: value for name, value in values.items() if value is not None}
+    return blake2b(_encode(values).encode("ascii"), digest_size=12).hexdigest()
 
 
 def deletion_digest(replaced_by: str | None = None) -> str:

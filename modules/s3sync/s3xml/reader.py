@@ -285,10 +285,14 @@ class Document:
 
     def _attributes(self, state: dict[str, Any], errors: list[str]) -> None:
         """Make the state of a record from the attributes of its element."""
-        state.pop("url", None)
+        get = state.get
+        vector = get("v")
+        if vector is not None:           # every record of a peer of ours has one
+            del state["v"]
         if not _USUAL.issuperset(state):
             self._unusual_attributes(state)
-        get = state.get
+        if vector is not None:
+            state["vector"] = vector
         uuid = get("uuid", "")
         if self._prefix and uuid:
             state["uuid"] = uuid = self._own(uuid)
@@ -319,9 +323,6 @@ class Document:
         """Take what only some records have, and drop what means nothing here."""
         given = {name: state.pop(name) for name in set(state).difference(_USUAL)}
         get = given.get
-        vector = get("v")
-        if vector is not None:
-            state["vector"] = vector
         withheld = get("withheld")
         if withheld:
             state["withheld"] = tuple(withheld.split())
