@@ -36,6 +36,15 @@
     });
   }
 
+  /* What takes a while says so, and is not started twice. */
+  document.querySelectorAll("form.s3-wait").forEach(function (form) {
+    form.addEventListener("submit", function () {
+      var button = form.querySelector("button");
+      window.setTimeout(function () { button.disabled = true; }, 0);
+      button.textContent = button.getAttribute("data-busy");
+    });
+  });
+
   /* Copy buttons, where the browser can. */
   document.querySelectorAll(".s3-copy").forEach(function (button) {
     if (!navigator.clipboard) { return; }

@@ -9,6 +9,7 @@ import json
 from types import SimpleNamespace
 from typing import Any
 
+from ..engine import backoff
 from ..hours import Hours, parse
 from ..scheduler import schedule
 from ..tables import eden
@@ -67,16 +68,22 @@ def _list(this: Page, repository: Any) -> dict[str, Any]:
     actions = Form(this, "sync_job_action", action=this.url("repository", repository.id, "job"))
     form = Form(this, "sync_limits", limits.fields(this, repository), submit=T("Save"),
                 action=this.url("repository", repository.id, "job"))
+    again = Form(this, "sync_backoff", submit=T("Do not wait"), action=this.url("repository", repository.id, "job"))
     if actions.accepts():
         _act(this, repository)
+    if again.accepts():
+        backoff.forget(this.site, repository.id)
+        this.message(T("The repository is tried again at the next time of its jobs."), SUCCESS)
+        this.go(this.url("repository", repository.id, "job"))
     if form.accepts():
         limits.save(repository, form)
         this.message(T("Allowed hours and bandwidth have been saved."), SUCCESS)
         this.go(this.url("repository", repository.id, "job"))
-    refuse_other_posts(this, actions, form)
+    refuse_other_posts(this, actions, again, form)
     hours, mistake = allowed_hours(repository)
     return this.view("jobs", repository.name, repository=repository, tabs=tabs(this, repository, "job"), actions=actions,
-                     form=form, hours=hours, mistake=mistake, worker_alive=this.app.worker_alive(),
+                     again=again, backoff=backoff.state(this.site, repository.id), form=form,
+                     hours=hours, mistake=mistake, worker_alive=this.app.worker_alive(),
                      jobs=[shown(this, row, hours) for row in of_repository(this.db, repository.id)])
 
 

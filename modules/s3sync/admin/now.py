@@ -3,6 +3,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..engine import backoff
 from ..errors import SyncError
 from . import run
 from .form import Form, refuse_other_posts
@@ -30,7 +31,7 @@ def page(this: Page, repository: Any) -> dict[str, Any]:
         this.go(here)
     refuse_other_posts(this, start, foreground)
     return this.view("now", repository.name, repository=repository, tabs=tabs(this, repository, "now"), start=start,
-                     foreground=foreground, tasks=tasks, **state)
+                     foreground=foreground, tasks=tasks, backoff=backoff.state(this.site, repository.id), **state)
 
 
 def _may_start(this: Page, repository: Any, state: dict[str, Any], queued_counts: bool = True) -> bool:

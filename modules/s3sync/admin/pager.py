@@ -1,7 +1,9 @@
 """Long lists, page by page."""
 from __future__ import annotations
 
-from typing import Any, Callable, NamedTuple
+from typing import Any, Callable, NamedTuple, Sequence
+
+from ..engine.listing import Listing
 
 #: rows of one page
 SIZE = 50
@@ -37,6 +39,11 @@ def listing(fetch: Callable[[int, int], Any], number: int, address: Callable[[in
         found = fetch(SIZE, (number - 1) * SIZE)
     return Pager(found.rows, number, pages, found.total, address(number - 1) if number > 1 else "",
                  address(number + 1) if number < pages else "")
+
+
+def cut(rows: Sequence[Any], number: int, address: Callable[[int], str]) -> Pager:
+    """The page `number` (from 1) of a list that is there as a whole."""
+    return listing(lambda limit, offset: Listing(len(rows), list(rows[offset:offset + limit])), number, address)
 
 
 def paginate(db: Any, query: Any, number: int, address: Callable[[int], str], **select: Any) -> Pager:

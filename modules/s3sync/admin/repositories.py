@@ -4,10 +4,11 @@ from __future__ import annotations
 from typing import Any, Callable
 
 from ..tables import eden
-from . import jobs, log, now, run, standing, tasks
+from . import compares, jobs, log, now, plans, run, standing, tasks
 from .form import Form, refuse_other_posts
 from .page import SUCCESS, WARNING, Page
 from .repository_form import fields, save
+from .results import Results
 from .secret import problem
 from .tabs import tabs
 
@@ -27,9 +28,9 @@ def page(app: Any) -> Any:
     row = this.record("sync_repository", this.args[0])
     handlers: dict[str, Handler] = {
         "": _basic, "update": _basic, "delete": _delete, "register": _register, "task": tasks.page, "job": jobs.page,
-        "log": log.repository_page, "now": now.page, "progress": run.progress_page}
+        "log": log.repository_page, "now": now.page, "progress": run.progress_page, "plan": plans.page, "compare": compares.page}
     handler = handlers.get(this.arg(1))
-    if handler is None or (len(this.args) > 2 and this.arg(1) not in ("task", "job", "log")):
+    if handler is None or (len(this.args) > 2 and this.arg(1) not in ("task", "job", "log", "compare")):
         this.not_found()
     this.crumb(row.name, this.url("repository", row.id))
     return handler(this, row)
@@ -111,6 +112,7 @@ def _delete(this: Page, row: Any) -> dict[str, Any]:
             jobs.remove(db, job)
         for task in db((db.sync_task.repository_id == row.id) & (db.sync_task.deleted != True)).select():  # noqa: E712
             tasks.remove(db, task)
+        Results(this.app.folder).forget(row.id)
         # nothing that was rejected can be tried again without the peer
         db((db.sync_quarantine.repository_id == row.id) & (db.sync_quarantine.status == "open")).update(status="dismissed")
         # a peer that was deleted must not be reached by accident, and its secrets are not needed any more

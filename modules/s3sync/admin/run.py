@@ -43,6 +43,18 @@ def status(this: Page, row: Any) -> str:
     return "interrupted" if row.status == "running" and not is_active(this, row) else str(row.status)
 
 
+#: counts that are shown even if there is nothing to count
+ALWAYS = ("created", "updated", "deleted")
+
+
+def columns(this: Page) -> list[tuple[str, Any]]:
+    """Names and headings of the counts."""
+    T = this.T
+    return [("created", T("Created")), ("updated", T("Updated")), ("deleted", T("Deleted")), ("merged", T("Merged")),
+            ("unchanged", T("Unchanged")), ("kept", T("Kept")), ("waiting", T("Waiting")), ("conflicts", T("Conflicts")),
+            ("rejected", T("Rejected"))]
+
+
 def is_active(this: Page, row: Any) -> bool:
     """Is this run going on? One without a sign of life for too long is not."""
     if row is None or row.status != "running":
@@ -77,12 +89,8 @@ def progress(this: Page, repository: Any) -> dict[str, Any]:
         "phases": {"connecting": T("Connecting"), "pulling": T("Pulling"), "pushing": T("Pushing"),
                    "finished": T("Finished")},
         "directions": {"pull": T("Pull"), "push": T("Push")},
-        "columns": [(name, text) for name, text in (
-            ("records", T("Records")), ("created", T("Created")), ("updated", T("Updated")), ("deleted", T("Deleted")),
-            ("merged", T("Merged")), ("unchanged", T("Unchanged")), ("kept", T("Kept")), ("waiting", T("Waiting")),
-            ("conflicts", T("Conflicts")), ("rejected", T("Rejected")))
-            # the first four always, the others where there is something to tell
-            if name in ("records", "created", "updated", "deleted") or any(step[name] for step in steps)],
+        "columns": [("records", T("Records")), *((name, text) for name, text in columns(this)
+                                                 if name in ALWAYS or any(step[name] for step in steps))],
     }
 
 

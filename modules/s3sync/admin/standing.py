@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Iterable
 
-from ..engine import pause
+from ..engine import backoff, pause
 from ..scheduler import schedule
 from . import attention, jobs, run
 from .page import Page
@@ -23,6 +23,7 @@ class Standing:
     kind: str = "none"              #: of its badge
     next: str = ""                  #: when a job runs next; empty if none will
     late: str = ""                  #: since when a job should have begun
+    retry: str = ""                 #: before when no job tries again, because it keeps failing
     trouble: list[tuple[str, str]] = field(default_factory=list)      #: (text, address)
 
 
@@ -39,6 +40,9 @@ def of(this: Page, repositories: Iterable[Any]) -> dict[int, Standing]:
         if here.run:
             status = run.status(this, here.run)
             here.status, here.kind = names.get(status, status), run.KINDS.get(status, status)
+        resting = backoff.state(this.site, row.id)
+        if resting and resting.waiting:
+            here.retry = this.when(resting.next_on)
         if not paused:
             here.next, here.late = _next(this, row)
     return found
