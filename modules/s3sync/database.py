@@ -9,6 +9,7 @@ import re
 import threading
 import time
 from contextlib import contextmanager
+from datetime import datetime
 from functools import cached_property, lru_cache
 from typing import Any, Iterable, Iterator, Sequence
 
@@ -284,6 +285,14 @@ class Database:
             yield
         finally:
             self.execute("SET sql_mode = @s3sync_mode")
+
+    def now(self) -> datetime:
+        """The server's clock, naive UTC to the second."""
+        if self.dialect == "sqlite":
+            return datetime.fromisoformat(self.value("SELECT datetime('now')"))
+        clock = "UTC_TIMESTAMP()" if self.dialect == "mysql" else "date_trunc('second', clock_timestamp() AT TIME ZONE 'UTC')"
+        found: datetime = self.value(f"SELECT {clock}")
+        return found
 
     def see_committed(self) -> None:
         """From the next transaction on, read what others have committed meanwhile, as on the other databases (MySQL)."""

@@ -45,7 +45,7 @@ class Server:
         self._process = subprocess.Popen(
             [binary("mariadbd", "mysqld"), "--no-defaults", f"--datadir={self.folder / 'data'}", f"--port={self.port}",
              f"--socket={self.folder / 'socket'}", f"--pid-file={self.folder / 'pid'}", "--bind-address=127.0.0.1",
-             "--skip-name-resolve", "--innodb-flush-log-at-trx-commit=0", "--innodb-buffer-pool-size=32M",
+             "--skip-name-resolve", "--innodb-flush-log-at-trx-commit=2", "--innodb-buffer-pool-size=32M",
              "--character-set-server=utf8mb4", "--collation-server=utf8mb4_general_ci", "--max-connections=200",
              "--innodb-lock-wait-timeout=50", "--innodb-doublewrite=0", "--sync-binlog=0"],
             cwd=self.folder, stdout=self._log, stderr=self._log, **self._user)

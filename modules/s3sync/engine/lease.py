@@ -1,16 +1,20 @@
 """At most one run per repository at a time, whoever starts it, wherever it runs (G3).
 
 A lease has an owner and ends by itself when the owner gives no sign of life. Taking it is one conditional update, which
-every database decides for one of two contenders.
+every database decides for one of two contenders. Its times are the database server's, the one clock all its workers share: a host
+whose clock is ahead takes no lease that lives. Whoever lost one notices before the next batch is committed, and commits it not.
 """
 from __future__ import annotations
 
 import os
 import socket
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from ..errors import AlreadyRunning, LeaseLost
 from .site import Site
+
+#: no lease is taken for that much longer than this worker would take it
+FAR = timedelta(days=1)
 
 
 def own_name() -> str:
@@ -29,7 +33,7 @@ class Lease:
     def take(self) -> bool:
         """Take it, commit; True if it was left by an owner that died. Raises AlreadyRunning."""
         db = self.site.db
-        now, until = self._times()
+        now, until, absurd = self._times()
         if db.execute('UPDATE "sync_lease" SET "owner" = ?, "expires_on" = ? WHERE "name" = ? AND "owner" IS NULL',
                       [self.owner, until, self.name]):
             db.commit()
@@ -49,8 +53,8 @@ class Lease:
         owner = row[0][0]
         dead = owner is not None and _dead(owner)
         taken = db.execute('UPDATE "sync_lease" SET "owner" = ?, "expires_on" = ? WHERE "name" = ? AND "owner" = ?'
-                           + ("" if dead else ' AND "expires_on" < ?'),
-                           [self.owner, until, self.name, owner] + ([] if dead else [now]))
+                           + ("" if dead else ' AND ("expires_on" < ? OR "expires_on" > ?)'),
+                           [self.owner, until, self.name, owner] + ([] if dead else [now, absurd]))
         db.commit()
         if not taken:
             raise AlreadyRunning(f"by {owner}", hint="If that process is gone, the next run takes over "
@@ -59,7 +63,7 @@ class Lease:
 
     def renew(self) -> None:
         """Give a sign of life, in the caller's transaction. Raises LeaseLost if another owner has taken over."""
-        _, until = self._times()
+        _, until, _ = self._times()
         if not self.site.db.execute('UPDATE "sync_lease" SET "expires_on" = ? WHERE "name" = ? AND "owner" = ?',
                                     [until, self.name, self.owner]):
             # MySQL does not count a row that stays as it is
@@ -71,9 +75,15 @@ class Lease:
         self.site.db.execute('UPDATE "sync_lease" SET "owner" = NULL WHERE "name" = ? AND "owner" = ?', [self.name, self.owner])
         self.site.db.commit()
 
-    def _times(self) -> tuple[str, str]:
-        now = self.site.now()
-        return now.isoformat(" ")[:19], (now + timedelta(seconds=self.site.settings.lease_time)).isoformat(" ")[:19]
+    def _times(self) -> tuple[str, str, str]:
+        """Now; when a lease taken now ends; a time so late that it can only be from before the clock was set back."""
+        now = self.site.shared_now()
+        until = now + timedelta(seconds=self.site.settings.lease_time)
+        return _sql(now), _sql(until), _sql(until + FAR)
+
+
+def _sql(value: datetime) -> str:
+    return value.isoformat(" ")[:19]
 
 
 def _dead(owner: str) -> bool:

@@ -5,6 +5,7 @@ does not touch the others, unless the peer cannot be reached at all.
 """
 from __future__ import annotations
 
+import logging
 import random
 import secrets
 import time
@@ -39,6 +40,8 @@ from .stop import Stop
 #: who does the work, by direction and whether the peer is of our kind
 WORK: dict[tuple[str, bool], type[Puller] | type[Pusher] | type[PlainPusher]] = {
     ("pull", True): Puller, ("pull", False): PlainPuller, ("push", True): Pusher, ("push", False): PlainPusher}
+
+logger = logging.getLogger("s3sync")
 
 #: times that a task is begun if the database refuses for the moment: a lock, a deadlock, a lost connection
 ATTEMPTS = 3
@@ -90,14 +93,29 @@ class Runner:
         try:
             return self._run(repository, lease, user_id, manual)
         except site.db.driver_error as broken:
-            site.recover()
-            failure = DatabaseFailed(f"{type(broken).__name__}: {str(broken).strip()}")
+            return self._unable(repository, broken)
+        finally:
+            self._give_back(lease)
+
+    def _unable(self, repository: Repository, broken: Exception) -> str:
+        """The database does not even take what is to be said of a run. Raises DatabaseFailed if it is gone altogether."""
+        site = self.site
+        site.recover()
+        failure = DatabaseFailed(f"{type(broken).__name__}: {str(broken).strip()}")
+        logger.error("%s: %s", repository.name, failure.message)
+        try:
             log.write(site, repository.id, None, "none", "none", "none", "error", failure.message)
             site.db.commit()
-            return "error"
-        finally:
+        except site.db.driver_error:
             site.recover()
+        return "error"
+
+    def _give_back(self, lease: Lease) -> None:
+        try:
+            self.site.recover()
             lease.release()
+        except (DatabaseFailed, self.site.db.driver_error) as problem:      # it ends by itself
+            logger.warning("the lease %s could not be given back: %s", lease.name, problem)
 
     def _run(self, repository: Repository, lease: Lease, user_id: int | None, manual: bool) -> str:
         site = self.site

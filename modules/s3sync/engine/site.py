@@ -27,6 +27,12 @@ class Site:
         self.db.see_committed()
         self.index = Index(self.db, host.site_uuid, host.table, self.references, settings.overlap, now)
 
+    def shared_now(self) -> datetime:
+        """Naive UTC by the clock that all workers on this database have in common, wherever they run."""
+        if self.now is utcnow and self.db.dialect != "sqlite":
+            return self.db.now()
+        return self.now()
+
     def table(self, name: str) -> TableMap:
         """Rows of one table; raises UnknownResource."""
         return self.host.table(name)

@@ -1,6 +1,7 @@
 """Two sites, one run after the other: what changed moves, all of it, and nothing else."""
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -163,13 +164,14 @@ def test_a_second_run_at_the_same_time_is_refused(filled: Any) -> None:
     a = filled.a
     a.db.sync_lease.update_or_insert(a.db.sync_lease.name == f"repository/{filled.repository}",
                                      name=f"repository/{filled.repository}", owner="elsewhere:1/x",
-                                     expires_on=a.now().replace(year=2100))
+                                     expires_on=a.now() + timedelta(seconds=100))
     a.db.commit()
     assert synchronize(a, filled.b, filled.repository) == "error"
     assert "already active" in a.log()[0].message
-    a.db(a.db.sync_lease.id > 0).update(expires_on=a.now().replace(year=2000))
-    a.db.commit()
-    assert synchronize(a, filled.b, filled.repository) == "success"
+    for year in (2000, 2100):                     # it has ended; it is from before the clock was set back
+        a.db(a.db.sync_lease.id > 0).update(owner="elsewhere:1/x", expires_on=a.now().replace(year=year))
+        a.db.commit()
+        assert synchronize(a, filled.b, filled.repository) == "success"
 
 
 def test_references_wait_for_their_target(pair: Any) -> None:
