@@ -17,6 +17,7 @@ help:
 	@echo 'make bench      how fast it is, against the least one could do: SIZES=1000,10000 MILLION=1 DATABASES=sqlite,postgres'
 	@echo '                TABLES=plain,locations,organisations REPEATS=3; make bench-docs keeps the results in docs/'
 	@echo 'make torture    random schedules with everything that can go wrong (SCHEDULES=2000, SEED=n for one)'
+	@echo 'make fuzz       documents made to harm, read and imported: no crash, no hang, no growth (EXAMPLES=20000 of each kind)'
 	@echo 'make lint       ruff and mypy'
 	@echo 'make test-gluon-scheduler WEB2PY_SOURCE=<tree>'
 	@echo '                web2py'\''s own tests of its scheduler against ours'
@@ -51,6 +52,13 @@ SCHEDULES = 2000
 torture: $(VENV)/.done
 	@$(PYTHON) tests/torture $(if $(SEED),--seed $(SEED),$(SCHEDULES))
 
+EXAMPLES = 20000
+
+fuzz: $(VENV)/.done
+	@echo "Hunting with $(EXAMPLES) examples of each kind; the tests of every day take 300. A find is kept in .hypothesis and tried first."
+	@FUZZ_EXAMPLES=$(EXAMPLES) $(PYTHON) -m pytest $(PYTEST) -k fuzz -o faulthandler_timeout=3600 \
+		tests/unit/s3xml/test_s3xml_hostile.py tests/unit/engine/test_import_fuzz.py
+
 lint: $(VENV)/.done
 	@$(VENV)/bin/ruff check --quiet .
 	@$(VENV)/bin/mypy --no-error-summary
@@ -82,4 +90,4 @@ $(COMPATIBILITY)/.done: $(SETUP)
 	@scripts/make-venv $(COMPATIBILITY) "$$(scripts/find-python newest)" web2py-source
 	@touch $@
 
-.PHONY: help demo demo-once test torture test-gluon-scheduler bench bench-docs lint clean
+.PHONY: help demo demo-once test fuzz torture test-gluon-scheduler bench bench-docs lint clean

@@ -279,7 +279,8 @@ def test_data_sets_of_this_site_only(eden: EdenSite) -> None:
     for query, names in (("", ["Places & more", "Offices"]), ("~.code=PLACES&mcomponents=None", ["Places & more"]),
                          ("~.code=NONE_SUCH", [])):
         exchange = Exchange.__new__(Exchange)
-        exchange.short, exchange.method, exchange.path, exchange.query, exchange.body = "dataset", "GET", "/x/dataset.xml", query, b""
+        exchange.short, exchange.method, exchange.path = "dataset", "GET", "/x/dataset.xml"
+        exchange.query, exchange.body = query, b""
         exchange.headers = {"authorization": ""}
         status, content_type, body = eden.answer(exchange)
         root = etree.fromstring(body)

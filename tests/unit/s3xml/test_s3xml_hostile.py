@@ -3,12 +3,15 @@ from __future__ import annotations
 
 import base64
 import os
+import random
+import resource
 import socket
 import threading
 import tracemalloc
 from pathlib import Path
 
 import pytest
+from fuzzing import FUZZ, in_time
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from s3xml_records import document, read
@@ -16,9 +19,6 @@ from test_s3xml_reader import EVERYTHING
 
 from s3sync.errors import DocumentError, DocumentTooLarge, SyncError
 from s3sync.s3xml.reader import Limits
-
-#: Examples per fuzz test; set FUZZ_EXAMPLES to hunt longer
-FUZZ = int(os.environ.get("FUZZ_EXAMPLES", "300"))
 
 RECORD = "<resource name='t_thing' uuid='a'><data field='name'>x</data></resource>"
 
@@ -195,6 +195,11 @@ def test_attributes_cannot_set_what_only_the_reader_sets() -> None:
 
 
 def _only_known_errors(source: bytes) -> None:
+    with in_time(10, source):
+        _read_or_refused(source)
+
+
+def _read_or_refused(source: bytes) -> None:
     try:
         for record in document(source, limits=Limits(max_document=1 << 20, max_record=1 << 18, max_text=1 << 12, max_depth=8)):
             assert record.table
@@ -203,7 +208,7 @@ def _only_known_errors(source: bytes) -> None:
         assert error.message
 
 
-@settings(max_examples=FUZZ)
+@settings(max_examples=FUZZ, deadline=None)
 @given(st.binary(max_size=400))
 def test_fuzz_any_bytes(source: bytes) -> None:
     _only_known_errors(source)
@@ -215,7 +220,7 @@ PIECES = (b"<", b">", b"&", b"]]>", b"<![CDATA[", b"<!--", b"<resource name='t_t
           b"&#1;", b'value="1e999"', b'deleted="True"', b'uuid="[]"', b"<!DOCTYPE x>", b'v="', b"NaN", b"null")
 
 
-@settings(max_examples=FUZZ)
+@settings(max_examples=FUZZ, deadline=None)
 @given(st.data())
 def test_fuzz_damaged_documents(data: st.DataObject) -> None:
     source = bytearray(EVERYTHING.encode())
@@ -238,7 +243,7 @@ def _element(tag: str, attributes: dict[str, str], content: list[str]) -> str:
     return f"<{tag}{said}>{''.join(content)}</{tag}>"
 
 
-@settings(max_examples=FUZZ)
+@settings(max_examples=FUZZ, deadline=None)
 @given(st.recursive(
     st.sampled_from(["", "x", "1", "null", "[1]", "&lt;"]),
     lambda inner: st.builds(_element, st.sampled_from(["resource", "data", "reference", "map", "s3xml"]),
@@ -246,3 +251,25 @@ def _element(tag: str, attributes: dict[str, str], content: list[str]) -> str:
                             st.lists(inner, max_size=4)), max_leaves=12))
 def test_fuzz_any_structure(content: str) -> None:
     _only_known_errors(f"<s3xml>{content}</s3xml>".encode())
+
+
+def test_fuzz_nothing_grows() -> None:
+    """Whatever is read, none of it stays: the same damaged documents again and again take no more memory."""
+    dice = random.Random(1)
+    documents = []
+    for _ in range(60):
+        source = bytearray(EVERYTHING.encode())
+        for _ in range(dice.randint(1, 4)):
+            at = dice.randrange(len(source))
+            source[at:at + dice.choice((0, 1, 20))] = dice.choice(PIECES)
+        documents.append(bytes(source))
+    documents.append(b"<s3xml>" + b"".join(b"<resource name='t%d'/>" % n for n in range(20_000)) + b"</s3xml>")
+    names = b"".join(b"<resource name='t_thing'><data field='%d'/></resource>" % n for n in range(20_000))
+    documents.append(b"<s3xml>" + names + b"</s3xml>")
+    for source in documents:
+        _read_or_refused(source)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    for _ in range(max(10, FUZZ // 100)):
+        for source in documents:
+            _read_or_refused(source)
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 4096          # kB
