@@ -189,6 +189,13 @@ def _array(value: list[Any]) -> str:
     return attribute(json.dumps([clean(v) if isinstance(v, str) else v for v in value]))
 
 
+def _json_text(value: str) -> str:
+    """JSON, with its own escapes for characters in its strings that XML cannot carry."""
+    if value.isprintable():
+        return value
+    return FORBIDDEN.sub(lambda found: f"\\u{ord(found[0]):04x}", value)
+
+
 #: Canonical value to the content of ``@value``, escaped
 _RENDER: dict[str, Callable[[Any], str]] = {
     "integer": str,
@@ -199,7 +206,7 @@ _RENDER: dict[str, Callable[[Any], str]] = {
     "date": _as_it_is,
     "time": _as_it_is,
     "datetime": _as_it_is,
-    "json": attribute,
+    "json": lambda value: attribute(_json_text(value)),
     "list:string": _array,
     "list:integer": _array,
 }
@@ -242,7 +249,7 @@ def _json_plain(name: str) -> FieldEncoder:
 
     def value_or_text(value: str, record: Record) -> str:
         # The same JSON without an ampersand, which Eden would unescape once more.
-        value = clean(value).replace("&", "\\u0026")
+        value = _json_text(clean(value)).replace("&", "\\u0026")
         if value[:1] == "{":
             return f'{with_value}{attribute(value)}">{text(value)}</data>'
         return f"{opening}{text(value)}</data>"
