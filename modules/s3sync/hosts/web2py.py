@@ -15,8 +15,9 @@ from .table import TableMap, schema_of
 FORBIDDEN = ("auth_", "sync_", "scheduler_", "s3_")
 
 #: Validators whose rule the field's type, its length or its resolved reference guarantees already
-IMPLIED = frozenset(("IS_LENGTH", "IS_IN_DB", "IS_DATE", "IS_DATETIME", "IS_TIME", "IS_DATE_IN_RANGE", "IS_DATETIME_IN_RANGE",
-                     "IS_JSON", "IS_LIST_OF", "IS_LIST_OF_STRINGS", "IS_FILE", "IS_UPLOAD_FILENAME", "CRYPT"))
+IMPLIED = frozenset(("IS_LENGTH", "IS_DATE", "IS_DATETIME", "IS_TIME", "IS_JSON", "IS_LIST_OF_STRINGS", "IS_FILE",
+                     "IS_UPLOAD_FILENAME", "CRYPT"))
+RANGES = frozenset(("IS_DATE_IN_RANGE", "IS_DATETIME_IN_RANGE"))
 NUMBERS = frozenset(("IS_INT_IN_RANGE", "IS_FLOAT_IN_RANGE", "IS_DECIMAL_IN_RANGE"))
 
 _DECLARED = "_s3sync_declared"
@@ -219,6 +220,14 @@ def _implied(validator: Any, field: Any) -> bool:
         # pyDAL's own defaults span what the column can hold
         low, high = getattr(validator, "minimum", None), getattr(validator, "maximum", None)
         return (low is None or low <= -2 ** 31) and (high is None or high >= 2 ** 31 - 1)
+    if name in RANGES:
+        return validator.minimum is None and validator.maximum is None
+    if name == "IS_IN_DB":               # for references: whether the target exists is found out when it is resolved
+        return str(field.type).startswith(("reference", "list:reference", "big-reference"))
+    if name == "IS_LIST_OF":
+        other = validator.other
+        inner = other if isinstance(other, (list, tuple)) else [other] if other else []
+        return not validator.minimum and validator.maximum is None and all(_implied(v, field) for v in inner)
     if name == "IS_LENGTH":
         return bool(validator.minsize == 0 and field.length is not None and validator.maxsize >= field.length)
     return name in IMPLIED

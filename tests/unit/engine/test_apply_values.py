@@ -57,6 +57,25 @@ def test_a_value_that_is_here_already_is_not_asked_about(here: ShapedSite) -> No
     assert here.one(record(TABLE, uuid, {"code": "no", "other": "new"})).result == "updated"
 
 
+def test_rules_beyond_what_the_type_says(here: ShapedSite) -> None:
+    from datetime import date, datetime
+
+    from pydal.validators import IS_DATE_IN_RANGE, IS_DATETIME_IN_RANGE, IS_EMPTY_OR, IS_IN_DB, IS_INT_IN_RANGE, IS_LIST_OF
+    thing(here, Field("day", "date", requires=IS_EMPTY_OR(IS_DATE_IN_RANGE(minimum=date(2020, 1, 1), error_message="too early"))),
+          Field("moment", "datetime", requires=IS_EMPTY_OR(IS_DATETIME_IN_RANGE(maximum=datetime(2030, 1, 1)))),
+          Field("numbers", "list:integer", requires=IS_EMPTY_OR(IS_LIST_OF(IS_INT_IN_RANGE(0, 10)))),
+          Field("place", requires=IS_EMPTY_OR(IS_IN_DB(here.db, "gis_location.name"))))
+    here.insert("gis_location", name="Nairobi")
+    fine = {"day": "2020-01-01", "moment": "2029-12-31T00:00:00", "numbers": [1, 9], "place": "Nairobi"}
+    bad = {"day": "2019-12-31", "moment": "2031-01-01T00:00:00", "numbers": [1, 10], "place": "Nowhere"}
+    found = {o.uuid: o for o in here.apply(record(TABLE, "fine", fine), record(TABLE, "none", {}), *(
+        record(TABLE, name, {**fine, name: value}) for name, value in bad.items()))}
+    assert {u: o.result for u, o in found.items()} == {"fine": "created", "none": "created", **dict.fromkeys(bad, "rejected")}
+    assert all(found[name].reason.startswith(f"{name}: ") for name in bad) and "too early" in found["day"].reason
+    row = here.get(TABLE, "fine")
+    assert (row.day, row.moment, row.numbers, row.place) == (date(2020, 1, 1), datetime(2029, 12, 31), [1, 9], "Nairobi")
+
+
 def test_unique_by_validator_does_not_compare_a_record_with_itself(here: ShapedSite) -> None:
     thing(here, Field("code"), Field("other"))
     from pydal.validators import IS_NOT_IN_DB
