@@ -25,6 +25,23 @@ ARGUMENTS = ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic"
              "--disable-sync", "--no-proxy-server",
              "--hide-scrollbars", "--force-device-scale-factor=1")
 
+#: what a screen reader lacks: one h1, a name for every field and link, a caption for every table
+UNNAMED = """
+const main = document.querySelector('.s3sync'), wrong = [];
+if (document.querySelectorAll('h1').length !== 1) wrong.push('h1');
+for (const field of main.querySelectorAll('input:not([type=hidden]), select, textarea'))
+  if (!field.labels.length && !field.getAttribute('aria-label')) wrong.push(field.outerHTML);
+for (const link of main.querySelectorAll('a, button'))
+  if (!(link.textContent.trim() || link.getAttribute('aria-label'))) wrong.push(link.outerHTML);
+for (const table of main.querySelectorAll('table')) if (!table.caption) wrong.push('table without caption');
+for (const cell of main.querySelectorAll('th:not([scope])')) wrong.push(cell.outerHTML);
+const ids = [...document.querySelectorAll('[id]')].map(e => e.id);
+if (new Set(ids).size !== ids.length) wrong.push('ids twice: ' + ids);
+for (const e of main.querySelectorAll('[aria-describedby]'))
+  for (const id of e.getAttribute('aria-describedby').split(' ')) if (!document.getElementById(id)) wrong.push('no ' + id);
+return wrong;
+"""
+
 T = TypeVar("T")
 
 
@@ -162,7 +179,7 @@ class Browser:
         for element in self.all("main label, .s3sync label"):
             if self.text_of(element).startswith(label):
                 target = element.get_attribute("for")
-                return self.one(f"#{target}") if target else element.find_element(By.CSS_SELECTOR, "input, select")
+                return self.one(f"#{target}") if target else element.find_element(By.CSS_SELECTOR, "input, select, textarea")
         for element in self.all("input[aria-label], select[aria-label]"):
             if element.get_attribute("aria-label") == label:
                 return element
@@ -189,6 +206,11 @@ class Browser:
                 "State": self.text_of(badge),
                 **{self.text_of(name): self.text_of(value) for name, value in zip(
                     card.find_elements(By.CSS_SELECTOR, "dt"), card.find_elements(By.CSS_SELECTOR, "dd"))}})
+        return found
+
+    def unnamed(self) -> list[str]:
+        """What a screen reader could not name."""
+        found: list[str] = self.driver.execute_script(UNNAMED)
         return found
 
     def wait(self, condition: Callable[[], T], seconds: float = 60.0) -> T:

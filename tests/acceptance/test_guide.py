@@ -345,21 +345,4 @@ def test_16_labels_and_headings(browser: Browser, local: Any) -> None:
                  "repository/1/task/1", "repository/1/job", "repository/1/job/create", "repository/1/now",
                  "repository/1/log", "log"):
         browser.open(f"{local.url}/sync/{page}")
-        assert browser.driver.execute_script(UNNAMED) == [], page
-
-
-UNNAMED = """
-const main = document.querySelector('.s3sync'), wrong = [];
-if (document.querySelectorAll('h1').length !== 1) wrong.push('h1');
-for (const field of main.querySelectorAll('input:not([type=hidden]), select, textarea'))
-  if (!field.labels.length && !field.getAttribute('aria-label')) wrong.push(field.outerHTML);
-for (const link of main.querySelectorAll('a, button'))
-  if (!(link.textContent.trim() || link.getAttribute('aria-label'))) wrong.push(link.outerHTML);
-for (const table of main.querySelectorAll('table')) if (!table.caption) wrong.push('table without caption');
-for (const cell of main.querySelectorAll('th:not([scope])')) wrong.push(cell.outerHTML);
-const ids = [...document.querySelectorAll('[id]')].map(e => e.id);
-if (new Set(ids).size !== ids.length) wrong.push('ids twice: ' + ids);
-for (const e of main.querySelectorAll('[aria-describedby]'))
-  for (const id of e.getAttribute('aria-describedby').split(' ')) if (!document.getElementById(id)) wrong.push('no ' + id);
-return wrong;
-"""
+        assert browser.unnamed() == [], page
