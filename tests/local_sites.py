@@ -113,6 +113,11 @@ class LocalSite:
         self.db.commit()
         return [tuple(row) for row in rows]
 
+    def forget_foreign_keys(self) -> None:
+        """From now on the database lets references point to nothing, over this connection."""
+        self.db.executesql({"sqlite": "PRAGMA foreign_keys = OFF", "mysql": "SET FOREIGN_KEY_CHECKS = 0",
+                            "postgres": "SET session_replication_role = replica"}[self.db._adapter.dbengine])
+
     def elsewhere(self, statement: str, *args: Any) -> None:
         """Plain SQL over another connection, committed: somebody else's doing."""
         def work() -> None:

@@ -25,10 +25,12 @@ SEED = int(os.environ.get("S3SYNC_SEED", "0")) or random.randrange(1, 10 ** 6)
 REGISTRATION = REPOSITORY / "examples" / "demo" / "at_registration.py"
 
 FILL = """
+import datetime
 import uuid
 from s3sync.database import Database
 first, count = arguments
-rows = [(uuid.uuid4().urn, f"Village {n}", "L4", n % 90, -n % 180, n, "F", "2026-01-01 00:00:00", "2026-01-01 00:00:00")
+now = datetime.datetime.utcnow().isoformat(" ")[:19]
+rows = [(uuid.uuid4().urn, f"Village {n}", "L4", n % 90, -n % 180, n, "F", now, now)
         for n in range(first, first + count)]
 Database(db).insert("gis_location", ("uuid", "name", "level", "lat", "lon", "population", "deleted", "created_on",
                                      "modified_on"), rows)
