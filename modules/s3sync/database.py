@@ -10,7 +10,7 @@ import threading
 import time
 from contextlib import contextmanager
 from datetime import datetime
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from typing import Any, Iterable, Iterator, Sequence
 
 from .errors import ConfigurationError, DatabaseFailed
@@ -219,10 +219,14 @@ class Database:
         error: type[Exception] = self.dal._adapter.driver.Error
         return error
 
-    @cached_property
-    def astral(self) -> bool:
-        """Does the connection take characters beyond U+FFFF? With pyDAL's default, MySQL's older utf8, it does not."""
-        return self.dialect != "mysql" or self.value("SELECT @@character_set_client") == "utf8mb4"
+    def narrow(self, table: str) -> frozenset[str]:
+        """Text columns that take no characters beyond U+FFFF: those in MySQL's older utf8, in which pyDAL makes tables."""
+        if self.dialect != "mysql":
+            return frozenset()
+        wide = self.value("SELECT @@character_set_client") == "utf8mb4"
+        return frozenset(row[0] for row in self.rows(
+            "SELECT column_name, character_set_name FROM information_schema.columns WHERE table_schema = DATABASE() "
+            "AND table_name = ? AND character_set_name IS NOT NULL", [table]) if not wide or row[1] != "utf8mb4")
 
     def transient(self, error: Exception) -> bool:
         """Is one of the driver's errors about the state of the database, not about the values of a statement?

@@ -36,7 +36,7 @@ def decimal_limit(precision: int, scale: int) -> Limit:
 def _three_bytes(value: Any) -> str:
     text = value if isinstance(value, str) else "".join(map(str, value))
     found = _ASTRAL(text)
-    return f"the database's character set has no {found.group()!a}; utf8mb4 has" if found else ""
+    return f"the character set of the column has no {found.group()!a}; utf8mb4 has" if found else ""
 
 
 def limits(table: TableMap) -> dict[str, list[Limit]]:
@@ -44,7 +44,7 @@ def limits(table: TableMap) -> dict[str, list[Limit]]:
     dialect = table.db.dialect
     if dialect == "sqlite":
         return {}
-    narrow = dialect == "mysql" and not table.db.astral
+    narrow = table.db.narrow(table.name)
     found: dict[str, list[Limit]] = {}
     for field in table.schema.fields:
         column: list[Limit] = []
@@ -54,7 +54,7 @@ def limits(table: TableMap) -> dict[str, list[Limit]]:
             digits = _PRECISION(str(table.dal_table[field.name].type))
             if digits:
                 column.append(decimal_limit(int(digits[1]), int(digits[2])))
-        elif field.type in ("string", "text", "json", "list:string") and narrow:
+        elif field.type in ("string", "text", "json", "list:string") and field.name in narrow:
             column.append(_three_bytes)
         if column:
             found[field.name] = column

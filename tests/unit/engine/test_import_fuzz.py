@@ -105,7 +105,7 @@ def test_fuzz_any_record_has_a_fate(shaped: ShapedSite, resources: list[str], pl
         take(shaped, body, plain, Policies(update=update, conflict=conflict))
 
 
-@settings(max_examples=max(FUZZ // 10, 1), deadline=None)
+@settings(max_examples=max(FUZZ // 30, 1), deadline=None)
 @given(st.lists(resource, min_size=1, max_size=5), st.booleans())
 def test_fuzz_what_is_imported_twice_is_the_same(resources: list[str], plain: bool) -> None:
     """Committed, and imported once more: the second time changes nothing."""

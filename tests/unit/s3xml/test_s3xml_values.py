@@ -61,7 +61,7 @@ def decode(type_: str, text: str, scale: int | None = 2) -> object:
     ("json", "null", None),
     ("json", '"x"', '"x"'), ("json", '"\\ud800"', '"\ufffd"'),
     ("list:string", '["a", "b|c"]', ["a", "b|c"]), ("list:string", "[]", []), ("list:string", '"a"', ["a"]),
-    ("list:string", "[1, null]", ["1"]),
+    ("list:string", "[1, null]", ["1"]), ("list:string", '[true, {"b": 1}, "\\ud800"]', ["true", '{"b":1}', "\ufffd"]),
     ("list:integer", "[1, 2]", [1, 2]), ("list:integer", "3", [3]), ("list:integer", '["4"]', [4]),
     ("list:integer", "null", None),
 ])
