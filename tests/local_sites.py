@@ -22,6 +22,7 @@ from databases import chosen
 from pydal import DAL, Field
 
 from s3sync.database import Database
+from s3sync.engine import pact
 from s3sync.engine.outcome import Outcome
 from s3sync.engine.peer import Batch, Inventory, Peer, Receipt, Task
 from s3sync.engine.repository import by_uuid
@@ -33,7 +34,7 @@ from s3sync.index.index import utcnow
 from s3sync.s3xml.reader import Document, Limits
 from s3sync.s3xml.record import Upload
 from s3sync.s3xml.schema import Schema
-from s3sync.server import pull, push
+from s3sync.server import handshake, pull, push
 from s3sync.server.request import Request, Response
 from s3sync.settings import Settings
 from s3sync.tables import define_tables, ensure_indices, site_uuid
@@ -229,6 +230,14 @@ class LocalPeer(Peer):
         total = said.get("total", "")
         return Batch(iter(document), json.loads(said.get("cursor", "{}")), said.get("more") == "true",
                      int(total) if total else None, len(body), None, said.get("scanned", ""))
+
+    def greet(self) -> LocalPeer:
+        """Begin a run, as `s3sync.peers.connect` does."""
+        repository = by_uuid(self.me.db, self.other.uuid)
+        params = {"repository": self.me.uuid, "contact": pact.remembered(self.me.open(), repository)}
+        said = json.loads(handshake.answer(self.other.open(), Request("GET", params)).body)
+        self.contact, self.restored = said["contact"], said["restored"]
+        return self
 
     def pull(self, task: Task, cursors: dict[str, str], limit: int, scanned: str | None) -> Batch:
         params: dict[str, Any] = {"resource": task.resource, "s3sync": "1", "limit": str(limit), "cursor": json.dumps(cursors),

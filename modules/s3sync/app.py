@@ -172,7 +172,7 @@ class App:
         repository = load(self.db, int(repository_id))
         if not repository.url:
             raise ConfigurationError(f"{repository.name} has no URL", hint="Enter it in the repository's configuration")
-        peer = connect(repository, site, self.vault, self._proxy())()
+        peer = connect(repository, site, self.vault, self._proxy(), greet=False)()
         try:
             yield site, peer, repository
         finally:
@@ -281,7 +281,7 @@ class App:
 
     def rest_peer(self, request: Any, response: Any) -> Any:
         """``sync/peer.json``: who and what this site is."""
-        return self._rest(request, response, lambda site, asked: handshake.answer(site))
+        return self._rest(request, response, lambda site, asked: handshake.answer(site, asked))
 
     def _rest(self, request: Any, response: Any, work: Callable[[Site, Request], Response]) -> Any:
         if self.session is not None:

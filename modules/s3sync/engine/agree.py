@@ -67,7 +67,13 @@ class Agreement:
     def __init__(self, site: Site, repository_id: int, repository_uuid: str) -> None:
         self.site = site
         self.repository_id = repository_id
-        self.proxy = site_key(f"{site.host.site_uuid}/{repository_uuid or repository_id}")
+        self._peer = repository_uuid or str(repository_id)
+
+    def proxy(self, table: str) -> str:
+        """The name under which this site counts that Eden's edits; another one after each restoration of this site."""
+        own, index = self.site.host.site_uuid, self.site.index
+        renewed = "" if index.key(table) == index.site else f"/{index.key(table)}"
+        return site_key(f"{own}/{self._peer}{renewed}")
 
     def known(self, table: str, uuids: Iterable[str]) -> dict[str, Agreed]:
         """What was agreed on these records."""
@@ -98,6 +104,7 @@ class Agreement:
         site.index.canonical(table_map, list(rows.values()))
         versions = site.index.look(table_map, list(rows.values()))
         versions.update(site.index.absent(table, [str(r.uuid) for r in changed if r.uuid not in rows]))
+        proxy = self.proxy(table)
         news, ours, stale = [], [], []
         for uuid, record in undecided.items():     # no news, but meanwhile we may have come to hold the same
             if uuid in rows and uuid in versions and (self._same(record, rows[uuid])
@@ -118,8 +125,8 @@ class Agreement:
                 record.vector = mine.vector
             else:
                 vector = parse(known[uuid].vector) if uuid in known else {}
-                there = parse(mine.vector).get(self.proxy, 0) if mine else 0
-                vector[self.proxy] = max(vector.get(self.proxy, 0), there) + 1
+                there = parse(mine.vector).get(proxy, 0) if mine else 0
+                vector[proxy] = max(vector.get(proxy, 0), there) + 1
                 record.vector = dump(vector)
             news.append(record)
         self._save(ours, known)
@@ -152,7 +159,7 @@ class Agreement:
     def _insist(self, table: str, stale: Sequence[tuple[Record, StoredRow, Version]], known: Mapping[str, Agreed]) -> None:
         """What came back there once too often is kept as one side of a conflict; ours is to be sent there again."""
         now = self.site.now().isoformat(" ")[:19]
-        notes = [Note(row.uuid, mine.digest, increment(mine.vector, self.site.index.site), None, row.modified_on)
+        notes = [Note(row.uuid, mine.digest, increment(mine.vector, self.site.index.key(table)), None, row.modified_on)
                  for _, row, mine in stale]
         self.site.index.note(table, notes)
         self._save([(self.repository_id, table, note.uuid, None, remote_digest(record), note.vector, _sql(record))

@@ -321,7 +321,7 @@ class Applier:
     def _settle(self, table: TableMap, items: list[Item], writer: Writer) -> None:
         """Write the versions that the decisions lead to."""
         site = self.site
-        own = site.index.site
+        own = site.index.key(table.name)
         theirs_win, mine_win, decided, unwritten = Settle.THEIRS, Settle.MINE, Settle.DECIDED, (Action.NOTHING, Action.KEEP)
         notes = []
         for item in items:

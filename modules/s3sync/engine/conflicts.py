@@ -181,7 +181,7 @@ def resolve(site: Site, conflict_id: int, choice: str | Mapping[str, Any], user_
     row, version = found.get(uuid), versions.get(uuid)
     now = row.values if row is not None and not row.deleted else None
     values = _chosen(choice, now, now if status == "open" else _values(table, mine), _values(table, theirs), table.schema.by_name)
-    vector = increment(merge(version.vector if version else "", theirs_vector or ""), site.index.site)
+    vector = increment(merge(version.vector if version else "", theirs_vector or ""), site.index.key(name))
     record = Record(name, uuid, values or {}, deleted=values is None, modified_on=site.now().isoformat()[:19],
                     mci=row.mci if row is not None else 0, vector=dump(parse(vector)))
     from .apply import Applier  # which keeps conflicts, and so needs this module

@@ -19,6 +19,10 @@ _NEW = ('SELECT "record_uuid" FROM "sync_version" WHERE "tablename" = ? AND "seq
         'AND ("origin" IS NULL OR "origin" <> ?)')
 
 
+#: what did not come from a peer, and what is sent to it nevertheless
+_FOREIGN = '("sync_version"."origin" IS NULL OR "sync_version"."origin" <> ? OR "sync_version"."seq" <= ?)'
+
+
 @dataclass
 class Page:
     """Some changed records of one table.
@@ -58,7 +62,7 @@ class Exporter:
                     site.db.commit()
         return done
 
-    def begin(self, table: str, since: int, peer: str, condition: str, patience: int) -> tuple[bool, int]:
+    def begin(self, table: str, since: int, peer: str, condition: str, patience: int, echo: int = 0) -> tuple[bool, int]:
         """Before the first page: is the index up to date, and how many records are to be expected.
 
         In a table whose rows are all known, what was written lately is looked at first (`patience` batches at most). A
@@ -71,35 +75,36 @@ class Exporter:
         while not done and patience > 0:
             done = self.refresh(table, site.settings.batch_size)
             patience -= 1
-        return done, self.remaining(table, since, peer, condition)
+        return done, self.remaining(table, since, peer, condition, echo)
 
-    def advance(self, name: str, since: int, limit: int, peer: str, condition: str, done: bool) -> tuple[Page, bool]:
+    def advance(self, name: str, since: int, limit: int, peer: str, condition: str, done: bool,
+                echo: int = 0) -> tuple[Page, bool]:
         """The next page, committed, and whether the index is up to date; if it is not (`done`), it gets on by a batch."""
         site = self.site
         if not done:
             done, rows = site.index.scan(name, max(limit, site.settings.batch_size))
             self._fresh = {row.uuid: row for row in rows if row.uuid}
-        page = self.page(name, since, limit, peer, condition)
+        page = self.page(name, since, limit, peer, condition, echo)
         self._fresh = {}
         site.db.commit()
         if condition:
             page.records += self.parts(name, page.records, peer)
         return page, done
 
-    def remaining(self, table: str, since: int, peer: str, condition: str = "") -> int:
+    def remaining(self, table: str, since: int, peer: str, condition: str = "", echo: int = 0) -> int:
         """Number of changed records that `page` has yet to give."""
         join, where = self._restriction(table, condition)
         return int(self.site.db.value(
             f'SELECT COUNT(*) FROM "sync_version" {join} WHERE "sync_version"."tablename" = ? AND "sync_version"."seq" > ? '
-            f'AND ("sync_version"."origin" IS NULL OR "sync_version"."origin" <> ?){where}', [table, since, peer]) or 0)
+            f'AND {_FOREIGN}{where}', [table, since, peer, echo]) or 0)
 
     def count(self, table: str, condition: str = "") -> int:
         """Number of rows a task covers, deleted ones included."""
         where = f" WHERE {condition}" if condition else ""
         return int(self.site.db.value(f'SELECT COUNT(*) FROM "{table}"{where}') or 0)
 
-    def page(self, name: str, since: int, limit: int, peer: str, condition: str = "") -> Page:
-        """Changed records of a table with a sequence number above `since`, except those that came from `peer`.
+    def page(self, name: str, since: int, limit: int, peer: str, condition: str = "", echo: int = 0) -> Page:
+        """Changed records of a table with a sequence number above `since`, except those above `echo` that came from `peer`.
 
         `condition` restricts live records; a deletion always travels, since what a deleted record was cannot be asked
         any more. The index must be refreshed before.
@@ -110,8 +115,7 @@ class Exporter:
         found = site.db.rows(
             'SELECT "sync_version"."record_uuid", "sync_version"."digest", "sync_version"."vector", "sync_version"."seq" '
             f'FROM "sync_version" {join} WHERE "sync_version"."tablename" = ? AND "sync_version"."seq" > ? '
-            f'AND ("sync_version"."origin" IS NULL OR "sync_version"."origin" <> ?){where} '
-            f'ORDER BY "sync_version"."seq" LIMIT {int(limit)}', [name, since, peer])
+            f'AND {_FOREIGN}{where} ORDER BY "sync_version"."seq" LIMIT {int(limit)}', [name, since, peer, echo])
         versions = {row[0]: Version(row[1], row[2], row[3], None, None) for row in found}
         records = self._records(name, versions)
         more = len(found) == limit

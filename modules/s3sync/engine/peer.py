@@ -115,6 +115,8 @@ class Peer(abc.ABC):
     uuid = ""       #: its identity, if it told
     can: frozenset[str] = frozenset()     #: what it understands besides: "dryrun", "compare", "everything"
     dry = False     #: it is asked to do nothing in earnest
+    contact = ""    #: the present contact and who was put back to an earlier state, as it told (s3sync.engine.pact)
+    restored = ""
 
     @abc.abstractmethod
     def pull(self, task: Task, cursors: dict[str, str], limit: int, scanned: str | None) -> Batch:

@@ -70,6 +70,7 @@ class Pusher:
         self.step = step
         self.scope = scope_digest(task)
         self.exporter = Exporter(site)
+        self._echo: dict[str, int] = {}
         self._asked: set[tuple[str, str]] = set()
         self._missing: list[tuple[str, str]] = []
         self._waiting: dict[tuple[str, str], set[tuple[str, str]]] = {}     # record -> what it still waits for
@@ -86,7 +87,8 @@ class Pusher:
         self.exporter.covered = frozenset(name for name, _ in tables)
         positions = cursors.load(site, self.repository_uuid, self.task.id, "push", self.scope)
         since = {name: site.index.position(name, positions.get(name, "")) for name, _ in tables}
-        begun = {name: self.exporter.begin(name, since[name], self.repository_uuid, condition, PATIENCE)
+        self._echo = {name: site.index.echo(name, positions.get(name, "")) for name, _ in tables}
+        begun = {name: self.exporter.begin(name, since[name], self.repository_uuid, condition, PATIENCE, self._echo[name])
                  for name, condition in tables}
         self.step.expect(sum(expected for _, expected in begun.values()))
         site.db.commit()
@@ -102,7 +104,8 @@ class Pusher:
 
     def _table(self, pool: ThreadPoolExecutor, name: str, since: int, condition: str, done: bool) -> None:
         def following(after: int, done: bool) -> tuple[Page, bool]:
-            return self.exporter.advance(name, after, self.site.settings.batch_size, self.repository_uuid, condition, done)
+            return self.exporter.advance(name, after, self.site.settings.batch_size, self.repository_uuid, condition, done,
+                                         self._echo[name])
 
         page, done = following(since, done)
         while True:
@@ -111,7 +114,7 @@ class Pusher:
             self._finish(request, page.records)
             self._dependencies(pool)                  # before the position moves: if we are killed here, they are found again
             cursors.save(self.site, self.repository_uuid, self.task.id, "push", self.scope,
-                         {name: self.site.index.cursor(name, page.cursor)})
+                         {name: self.site.index.cursor(name, page.cursor, self._echo[name])})
             self.step.run.commit()
             if ahead is None:
                 return

@@ -262,7 +262,7 @@ def _editable(site: Site, number: int) -> tuple[str | None, str, str]:
 def _corrected(site: Site, number: int, record: Record) -> None:
     record.xml = None
     if record.vector:
-        record.vector = increment(record.vector, site.index.site)
+        record.vector = increment(record.vector, site.index.key(record.table))
     site.db.execute('UPDATE "sync_quarantine" SET "xml" = ?, "next_on" = ?, "status" = ? WHERE "id" = ?',
                     [source(site, record), site.now().isoformat(" ")[:19], "open", number])
     site.db.commit()

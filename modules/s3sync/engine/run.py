@@ -24,7 +24,7 @@ from ..errors import (
     ProxyError,
     SyncError,
 )
-from . import allowed, backoff, conflicts, log, pause, quarantine
+from . import allowed, backoff, conflicts, log, pact, pause, quarantine
 from .lease import Lease, own_name
 from .outcome import RESULTS
 from .peer import Peer, Task
@@ -144,6 +144,7 @@ class Runner:
             site.db.commit()
             repository = replace(repository, uuid=peer.uuid)
         try:
+            pact.heard(site, repository, peer.contact, peer.restored)
             found = tasks(site.db.dal, repository.id)
             plan = [(task, direction) for task in found for direction in ("pull", "push")
                     if (task.pulls if direction == "pull" else task.pushes)]

@@ -16,7 +16,13 @@ from ..hosts.references import References
 from ..hosts.table import StoredRow, TableMap
 from ..s3xml.record import Upload
 from .digest import DELETED, deletion_digest, digest
-from .vector import increment, site_key
+from .vector import increment, parse, site_key
+
+#: a cursor that asks for everything, even what came from who asks
+ECHO = "echo"
+
+#: epochs of databases that were put back to an earlier state begin with this
+RENEWED = "r"
 
 COLUMNS = ("digest", "vector", "seq", "origin", "modified_on")
 
@@ -70,6 +76,8 @@ class Index:
                  overlap: int = 600, now: Callable[[], datetime] = utcnow) -> None:
         self.db = db
         self.site = site_key(site_uuid)
+        self.site_uuid = site_uuid
+        self._epochs: dict[str, str] = {}
         self.maps = maps
         self.references = references
         self.overlap = timedelta(seconds=overlap)
@@ -134,17 +142,56 @@ class Index:
             return self.last(table)
         if self.db.dialect == "sqlite":
             self.db.execute('UPDATE "sync_clock" SET "seq" = "seq" WHERE "tablename" = ?', [table])
-        seq = self.db.value(f'SELECT "seq" FROM "sync_clock" WHERE "tablename" = ?{self.db.for_update}', [table])
-        if seq is None:
+        rows = self.db.rows(f'SELECT "seq", "epoch" FROM "sync_clock" WHERE "tablename" = ?{self.db.for_update}', [table])
+        if not rows or rows[0][0] is None:
+            epoch = secrets.token_hex(4)
             try:
                 with self.db.savepoint():
-                    self.db.insert("sync_clock", ("tablename", "seq", "epoch"), [(table, 0, secrets.token_hex(4))])
+                    self.db.insert("sync_clock", ("tablename", "seq", "epoch"), [(table, 0, epoch)])
             except self.db.driver_error as error:
                 if self.db.transient(error):
                     raise
                 return self.lock(table)           # another process was first
+            self._epochs[table] = epoch
             return 0
-        return int(seq)
+        self._epochs[table] = rows[0][1] or ""
+        return int(rows[0][0])
+
+    def key(self, table: str) -> str:
+        """The name under which edits at this site are counted in vectors of a table.
+
+        It is `site`, until the database was put back to an earlier state: numbers given before may be known to others, so
+        that from then on another name is used.
+        """
+        if table not in self._epochs:
+            self._epochs[table] = self.db.value('SELECT "epoch" FROM "sync_clock" WHERE "tablename" = ?', [table]) or ""
+        epoch = self._epochs[table]
+        return site_key(f"{self.site_uuid}/{epoch}") if epoch.startswith(RENEWED) else self.site
+
+    def renew(self, table: str, since: int) -> int:
+        """The database was put back to an earlier state. Returns how many records may have been edited here since.
+
+        Positions that others keep mean nothing any more. Edits noted above the sequence number `since` may bear numbers that
+        had been given before, to other edits: they are counted once more, under a new name, so that no site takes them for
+        what it knows.
+        """
+        self.lock(table)
+        before = {self.site, self.key(table)}
+        epoch = f"{RENEWED}{secrets.token_hex(4)}"
+        self.db.execute('UPDATE "sync_clock" SET "epoch" = ?, "swept_on" = NULL WHERE "tablename" = ?', [epoch, table])
+        self._epochs[table] = epoch
+        last, count = self.lock(table), 0
+        while True:
+            rows = self.db.rows(
+                f'SELECT "record_uuid", "digest", "vector", {self._as_text(chr(34) + "modified_on" + chr(34))}, "seq" '
+                'FROM "sync_version" WHERE "tablename" = ? AND "seq" > ? AND "seq" <= ? AND "origin" IS NULL '
+                'ORDER BY "seq" LIMIT 1000', [table, since, last])
+            if not rows:
+                return count
+            since = rows[-1][4]
+            own = [row for row in rows if before & set(parse(row[2]))]
+            self.note(table, [Note(row[0], row[1], increment(row[2], self.key(table)), None, _iso(row[3])) for row in own])
+            count += len(own)
 
     def note(self, table: str, notes: Sequence[Note]) -> None:
         """Write versions, each under a new sequence number. The table must be locked."""
@@ -179,7 +226,7 @@ class Index:
             current = self.digest_of(row, merged)
             version = versions.get(row.uuid)
             if version is None or version.digest != current:
-                vector = increment(version.vector if version else "", self.site)
+                vector = increment(version.vector if version else "", self.key(table.name))
                 notes.append(Note(row.uuid, current, vector, None, row.modified_on))
                 versions[row.uuid] = Version(current, vector, 0, None, row.modified_on)
             elif version.modified_on != row.modified_on:
@@ -202,7 +249,7 @@ class Index:
 
     def _vanished(self, name: str, vectors: Mapping[str, str]) -> list[Note]:
         now = self.now().isoformat()[:19]
-        notes = [Note(uuid, deletion_digest(), increment(vector, self.site), None, now) for uuid, vector in vectors.items()]
+        notes = [Note(uuid, deletion_digest(), increment(vector, self.key(name)), None, now) for uuid, vector in vectors.items()]
         self.note(name, notes)
         return notes
 
@@ -313,21 +360,33 @@ class Index:
             return f"NOT ({a} <=> {b})"
         return f"{a} IS NOT {b}" if self.db.dialect == "sqlite" else f"{a} IS DISTINCT FROM {b}"
 
-    def cursor(self, name: str, seq: int) -> str:
-        """A position in this table's sequence, for a peer to keep."""
+    def cursor(self, name: str, seq: int, echo: int = 0) -> str:
+        """A position in this table's sequence, for a peer to keep; `echo` as in `echo`."""
         epoch = self.db.value('SELECT "epoch" FROM "sync_clock" WHERE "tablename" = ?', [name])
-        return f"{epoch}.{seq}"
+        return f"{epoch}.{seq}.{echo}" if echo > seq else f"{epoch}.{seq}"
 
     def position(self, name: str, cursor: str) -> int:
         """The sequence number of a cursor that a peer kept; 0, from the beginning, where it means nothing any more.
 
         That is the case when the index was lost, or the database put back to an earlier state.
         """
-        epoch, _, number = str(cursor).partition(".")
+        return self._position(name, cursor)[0]
+
+    def echo(self, name: str, cursor: str) -> int:
+        """Up to which sequence number the peer is sent even what came from it: all there is, if its cursor is ECHO.
+
+        Such a peer was put back to an earlier state, and has lost what it sent.
+        """
+        return self.last(name) if cursor == ECHO else self._position(name, cursor)[1]
+
+    def _position(self, name: str, cursor: str) -> tuple[int, int]:
+        epoch, *numbers = str(cursor).split(".")
+        if not 0 < len(numbers) < 3 or not all(number.isdigit() for number in numbers):
+            return 0, 0
         rows = self.db.rows('SELECT "epoch", "seq" FROM "sync_clock" WHERE "tablename" = ?', [name])
-        if not rows or rows[0][0] != epoch or not number.isdigit() or int(number) > (rows[0][1] or 0):
-            return 0
-        return int(number)
+        if not rows or rows[0][0] != epoch or int(numbers[0]) > (rows[0][1] or 0):
+            return 0, 0
+        return int(numbers[0]), int(numbers[1]) if len(numbers) == 2 else 0
 
     def last(self, name: str) -> int:
         """The last sequence number given (and committed) in this table."""

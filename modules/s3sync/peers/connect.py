@@ -1,8 +1,9 @@
 """Opening a repository: who is at the other end, and how to speak to it."""
 from __future__ import annotations
 
-from typing import Callable
+from typing import Callable, Sequence
 
+from ..engine import pact
 from ..engine.peer import Peer
 from ..engine.repository import Repository
 from ..engine.site import Site
@@ -26,10 +27,12 @@ def client_of(repository: Repository, site: Site, vault: Vault, proxy: str = "",
     return client
 
 
-def connect(repository: Repository, site: Site, vault: Vault, proxy: str = "", stop: Stop | None = None) -> Callable[[], Peer]:
+def connect(repository: Repository, site: Site, vault: Vault, proxy: str = "", stop: Stop | None = None,
+            greet: bool = True) -> Callable[[], Peer]:
     """How to open the peer of a repository. It is asked what it is; what does not know the question is a plain Eden.
 
-    The opening itself does not use the database, so that it may wait in another thread.
+    The opening itself does not use the database, so that it may wait in another thread. With `greet` it is told that a run
+    begins, which it notes.
 
     Raises
     ------
@@ -43,10 +46,11 @@ def connect(repository: Repository, site: Site, vault: Vault, proxy: str = "", s
 
     client = client_of(repository, site, vault, proxy, stop)
     limits = Limits.of(site.settings)
+    greeting = [("repository", site.host.site_uuid), ("contact", pact.remembered(site, repository))] if greet else []
 
     def opener() -> Peer:
         try:
-            return _open(client, repository, site.host.site_uuid, site.host.domain, schema, limits)
+            return _open(client, repository, site.host.site_uuid, site.host.domain, schema, limits, greeting)
         except BaseException:
             client.close()
             raise
@@ -55,8 +59,8 @@ def connect(repository: Repository, site: Site, vault: Vault, proxy: str = "", s
 
 
 def _open(client: HttpClient, repository: Repository, site_uuid: str, domain: str, schema: Callable[[str], Schema | None],
-          limits: Limits) -> Peer:
-    said = handshake(client)
+          limits: Limits, greeting: Sequence[tuple[str, str]] = ()) -> Peer:
+    said = handshake(client, greeting)
     if said is None:
         return EdenPeer(client, site_uuid, schema, limits, domain)
     uuid = str(said.get("uuid", ""))
@@ -66,13 +70,15 @@ def _open(client: HttpClient, repository: Repository, site_uuid: str, domain: st
         raise ConfigurationError(f"the site at {client.base_url} has the UUID {uuid}, registered is {repository.uuid}",
                                  hint="Check the URL; if it is the right site, enter its UUID in the repository's configuration")
     can = said.get("can")
-    return S3SyncPeer(client, site_uuid, schema, limits, domain, uuid, map(str, can) if isinstance(can, list) else ())
+    peer = S3SyncPeer(client, site_uuid, schema, limits, domain, uuid, map(str, can) if isinstance(can, list) else ())
+    peer.contact, peer.restored = str(said.get("contact") or ""), str(said.get("restored") or "")
+    return peer
 
 
-def handshake(client: HttpClient) -> dict[str, object] | None:
+def handshake(client: HttpClient, greeting: Sequence[tuple[str, str]] = ()) -> dict[str, object] | None:
     """What an s3sync site says of itself; None if the peer does not understand the question (then it is a plain Eden)."""
     try:
-        with client.get("/sync/peer.json", accept="application/json", expect=(400, 404, 405, 415)) as answer:
+        with client.get("/sync/peer.json", greeting, accept="application/json", expect=(400, 404, 405, 415)) as answer:
             said = answer.json() if answer.status == 200 else None
     except PeerRefused:                      # a web page, or something that is no JSON
         return None

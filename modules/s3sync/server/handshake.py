@@ -5,8 +5,9 @@ import json
 from hashlib import blake2s
 
 from .. import __version__
+from ..engine import pact
 from ..engine.site import Site
-from .request import Response
+from .request import Request, Response
 
 #: Version of the exchange between s3sync sites
 PROTOCOL = 1
@@ -15,14 +16,17 @@ PROTOCOL = 1
 CAN = ("dryrun", "compare")
 
 
-def answer(site: Site) -> Response:
-    """Software, protocol, identity, clock, limits, and a digest of each table's columns."""
+def answer(site: Site, request: Request | None = None) -> Response:
+    """Software, protocol, identity, clock, limits, and a digest of each table's columns; to who begins a run, the contact."""
     tables = {}
     for name in site.host.tables():
         if site.host.can("read", name):
             columns = [(f.name, f.type, f.target) for f in site.table(name).schema.fields]
             tables[name] = blake2s(repr(columns).encode("utf-8"), digest_size=8).hexdigest()
-    body = {"software": "s3sync", "version": __version__, "protocol": PROTOCOL, "can": CAN, "uuid": site.host.site_uuid,
-            "time": site.now().isoformat()[:19], "limits": {"max_page": site.settings.max_page,
-                                                            "batch_size": site.settings.batch_size}, "tables": tables}
+    body: dict[str, object] = {
+        "software": "s3sync", "version": __version__, "protocol": PROTOCOL, "can": CAN, "uuid": site.host.site_uuid,
+        "time": site.now().isoformat()[:19],
+        "limits": {"max_page": site.settings.max_page, "batch_size": site.settings.batch_size}, "tables": tables}
+    if request is not None and "contact" in request.params:
+        body["contact"], body["restored"] = pact.greeting(site, request.get("repository"), request.get("contact"))
     return Response(body=json.dumps(body).encode("ascii"))

@@ -78,20 +78,21 @@ def _page(site: Site, request: Request, repository: Repository, task: Task) -> b
     patience = PATIENCE
     for name, condition in tables:
         since = site.index.position(name, str(given.get(name, "")))
+        echo = site.index.echo(name, str(given.get(name, "")))
         done = name in scanned
         if first:
-            done, expected = exporter.begin(name, since, repository.uuid, condition, PATIENCE)
+            done, expected = exporter.begin(name, since, repository.uuid, condition, PATIENCE, echo)
             total += expected
         complete = False
         while len(records) < limit and not complete and patience > 0:
-            page, done = exporter.advance(name, since, limit - len(records), repository.uuid, condition, done)
+            page, done = exporter.advance(name, since, limit - len(records), repository.uuid, condition, done, echo)
             records += page.records
             since = page.cursor
             complete = done and not page.more
             patience -= 1
         if done:
             scanned.add(name)
-        cursors[name] = site.index.cursor(name, since)
+        cursors[name] = site.index.cursor(name, since, echo)
         full = full and complete
         site.db.commit()
     extra = attributes(site, list(cursors), len(records))

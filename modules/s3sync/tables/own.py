@@ -27,6 +27,7 @@ INDICES: tuple[tuple[str, tuple[str, ...], bool], ...] = (
     ("sync_run_task", ("run_id",), False),
     ("sync_lease", ("name",), True),
     ("sync_backoff", ("repository_id",), True),
+    ("sync_pact", ("peer_uuid",), True),
     ("sync_queue", ("repository_id", "task_id", "direction", "tablename", "record_uuid"), True),
 )
 
@@ -199,3 +200,12 @@ def define(db: Any) -> None:
           Field("tablename", length=64, notnull=True),
           Field("record_uuid", length=128, notnull=True),
           Field("queued_on", "datetime"))
+    # The last contact with each peer, by which both notice if one was put back to an earlier state.
+    table("sync_pact",
+          Field("peer_uuid", length=128, notnull=True),
+          Field("number", "integer", default=0),          # grows with each contact
+          Field("token", length=16),                      # random, of that contact
+          Field("pending", length=16),                    # proposed by this site, not answered yet
+          Field("previous", length=16),                   # may be the last one to the peer
+          Field("told", "text"),                          # JSON: the sequence number of each table at that time
+          Field("healed", "boolean", default=False))      # that this site was put back was noticed through another peer
