@@ -27,6 +27,8 @@ def listing(site: Site, table: str, columns: Sequence[str], conditions: Mapping[
     where = "".join(f' AND "{name}" = ?' for name in wanted)
     args = list(wanted.values())
     total = int(site.db.value(f'SELECT COUNT(*) FROM "{table}" WHERE 1=1{where}', args) or 0)
+    if not limit or not total:
+        return total, []
     names = ", ".join(f'"{name}"' for name in columns)
     return total, site.db.rows(f'SELECT {names} FROM "{table}" WHERE 1=1{where} ORDER BY {order} '
                                f'LIMIT {int(limit)} OFFSET {int(offset)}', args)

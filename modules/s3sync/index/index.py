@@ -377,7 +377,9 @@ class Index:
 
         Such a peer was put back to an earlier state, and has lost what it sent.
         """
-        return self.last(name) if cursor == ECHO else self._position(name, cursor)[1]
+        if cursor == ECHO:
+            return self.last(name)
+        return self._position(name, cursor)[1] if str(cursor).count(".") == 2 else 0
 
     def _position(self, name: str, cursor: str) -> tuple[int, int]:
         epoch, *numbers = str(cursor).split(".")
