@@ -1,12 +1,14 @@
 """Synchronization: the administrator's pages, and what peers call."""
 
-if "s3sync_app" not in globals():       # models/sync.py: the deployment has no "sync" module
+if not globals().get("s3sync_app"):       # models/sync.py: the deployment has no "sync" module
     raise HTTP(404, T("Synchronization is not enabled on this site."))
 
 from s3sync.admin import configuration, conflicts, homepage, pauses, repositories
 from s3sync.admin import log as log_pages
 from s3sync.admin import quarantine as quarantine_pages
 from s3sync.admin import waiting as waiting_pages
+
+s3sync_app.serve()
 
 
 def index():

@@ -29,6 +29,7 @@ from .server.request import Request, Response, failure, message
 from .settings import Settings
 from .settings import load as load_settings
 from .tables import define_tables, ensure_indices, site_uuid
+from .takeover import is_eden
 
 logger = logging.getLogger("s3sync")
 
@@ -45,7 +46,10 @@ class App:
     host, settings, vault : what the engine works with
     tasks : for the application's scheduler, by name
     auth, T : gluon's Auth and translator
+    makes_menu : the application's menu has no entries for us yet
     """
+
+    makes_menu = True
 
     def __init__(self, environment: Mapping[str, Any]) -> None:
         request = environment["request"]
@@ -57,14 +61,20 @@ class App:
         self.folder: str = request.folder
         self.scheduler: Any = None
         self._make_scheduler: Callable[[], Any] | None = None     # before the tables that refer to its own
+        self.settings: Settings = load_settings(self.given_settings(environment))
         deployment = environment.get("deployment_settings") or environment.get("settings") or {}
-        self.settings: Settings = load_settings(_plain(deployment.get("sync") if hasattr(deployment, "get") else None))
         base = deployment.get("base") if hasattr(deployment, "get") else None
         self._public_url = str(_plain(base).get("public_url") or "").rstrip("/")
         self.tasks: dict[str, Callable[..., str]] = {"sync_synchronize": self.synchronize}
         self.vault = Vault(os.path.join(self.folder, "private"))
         self.request = request
         self._host: Web2pyHost | None = None
+
+    @staticmethod
+    def given_settings(environment: Mapping[str, Any]) -> dict[str, Any]:
+        """What the deployment has set of ours."""
+        deployment = environment.get("deployment_settings") or environment.get("settings") or {}
+        return _plain(deployment.get("sync") if hasattr(deployment, "get") else None)
 
     @property
     def host(self) -> Web2pyHost:
@@ -83,8 +93,16 @@ class App:
                       answering=answering)
         ensure_indices(self.db)
         _defined.add(self._database)
+        self._host = self.new_host()
+
+    def serve(self) -> None:
+        """The module's own controller is about to answer: what was not ready when the models ran has to be now."""
+
+    def new_host(self, everything: bool = False) -> Web2pyHost:
+        """The application as the engine sees it, without memories, for the request's user or with all permissions."""
         base, domain = self._address()
-        self._host = Web2pyHost(self.db, self.auth, site_uuid(self.db), base, domain, self.settings.admin_role)
+        uuid = self._host.site_uuid if self._host is not None else site_uuid(self.db)
+        return Web2pyHost(self.db, None if everything else self.auth, uuid, base, domain, self.settings.admin_role)
 
     def is_administrator(self) -> bool:
         """Has who is logged in the administrators' role? Takes no tables of the module."""
@@ -135,8 +153,8 @@ class App:
 
     def _site(self, user_id: int | None, everything: bool = False) -> Site:
         """This site with the permissions of a user (None: nobody), or with all of them."""
-        host = Web2pyHost(self.db, None if everything else self.auth, self.host.site_uuid, self.host.base_url, self.host.domain,
-                          self.settings.admin_role)
+        self.serve()
+        host = self.new_host(everything)
         if not everything:
             host.impersonate(user_id)
         return Site(host, self.settings)
@@ -236,16 +254,18 @@ class App:
 
     # --- answers to peers -------------------------------------------------------------------------------------
 
-    def rest_sync(self, request: Any, response: Any) -> Any:
-        """``sync/sync.xml``: pull (GET) and push (POST, PUT)."""
+    def rest_sync(self, request: Any, response: Any, resource: str = "") -> Any:
+        """``sync/sync.xml``: pull (GET) and push (POST, PUT). `resource`: of this table, whatever the URL says."""
         def work(site: Site, asked: Request) -> Response:
             if asked.method not in ("GET", "POST", "PUT"):
                 return Response(405, body=message("failed", 405, "Unsupported method"))
-            resource = asked.get("resource")
-            if resource in ("", "mixed"):
+            if resource:
+                asked = replace(asked, params={**asked.params, "resource": resource})
+            name = asked.get("resource")
+            if name in ("", "mixed"):
                 return Response(200, body=message("failed", 400, "Mixed resource synchronization not supported"))
-            if "_" not in resource:
-                raise BadRequest(f"{resource!r} is no resource")
+            if "_" not in name:
+                raise BadRequest(f"{name!r} is no resource")
             repository = by_uuid(self.db, asked.get("repository"))
             if asked.method == "GET":
                 return pull.answer(site, asked, repository)
@@ -321,13 +341,20 @@ class App:
             raise NotPermitted("Insufficient Privileges", hint=f"The user needs the role {self.settings.page_role}")
 
 
-def attach(environment: Mapping[str, Any]) -> App:
+def attach(environment: Mapping[str, Any]) -> App | None:
     """Set the module up in the application whose models are being executed (`environment` is their globals()).
+
+    None where the deployment has not enabled it.
 
     Tables are defined as far as the request needs them, for pyDAL takes longer to define them all than most requests
     take otherwise: all for a worker, in a shell and for the pages, some for the answers to peers. Other controllers
     have none before they ask for them, by `App.start` or whatever else the app offers.
     """
+    if is_eden(environment):
+        from .takeover.app import attach as take_over
+        return take_over(environment)
+    if "sync" not in (environment.get("deployment_settings") or {}).get("modules", {}):
+        return None
     from .scheduler.gluon import attach as attach_scheduler
     app = App(environment)
     app._make_scheduler = lambda: attach_scheduler(app.db, app.synchronize)

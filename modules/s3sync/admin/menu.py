@@ -15,7 +15,7 @@ def add_menu(app: Any) -> None:
     An application that draws its menus in another way (Eden) is left alone.
     """
     menu = current.response.menu
-    if not isinstance(menu, list) or not is_administrator(app):
+    if not app.makes_menu or not isinstance(menu, list) or not is_administrator(app):
         return
     T, request = app.T, current.request
     here = request.controller == "sync"

@@ -88,7 +88,7 @@ class Applier:
 
         A record that this site knows by another uuid gets that uuid. The transaction is the caller's: nothing is committed.
         """
-        with self.site.db.holding():
+        with self.site.db.holding(), self.site.host.importing():
             return self._apply_all(name, records)
 
     def _apply_all(self, name: str, records: Sequence[Record]) -> list[Outcome]:
@@ -167,7 +167,20 @@ class Applier:
                 outcomes.append(Outcome(name, item.uuid, "rejected", reason, code))
             else:
                 valid.append(item)
+        outcomes += self._forbidden(name, valid)
         return outcomes + self._write(table, valid)
+
+    def _forbidden(self, name: str, items: list[Item]) -> list[Outcome]:
+        """Take out the records that the user may not change, where that depends on the record."""
+        outcomes = []
+        for method in ("update", "delete"):
+            rows = {i.row.id: i for i in items if i.row is not None and CAN.get(i.decision.action) == method}
+            for number in self.site.host.forbidden(method, name, rows) if rows else ():
+                item = rows[number]
+                items.remove(item)
+                outcomes.append(Outcome(name, item.uuid, "rejected", NotPermitted(f"{method} {name} {number}").message,
+                                        "not-permitted"))
+        return outcomes
 
     def _can(self, method: str, name: str) -> bool:
         """May the user do that? Asked once: the answer may cost the host several statements."""

@@ -148,7 +148,7 @@ class Exporter:
                 f'"sync_version"."record_uuid" = "{part.table}"."uuid" WHERE ("sync_version"."origin" IS NULL OR '
                 f'"sync_version"."origin" <> ?) AND "{name}"."uuid" IN ({{}})', uuids, [part.table, peer])]
             records = self.chosen(part.table, wanted)
-            found += records + self.parts(part.table, records, peer)
+            found += records + (self.parts(part.table, records, peer) if site.host.nested_components else [])
         return found
 
     def _restriction(self, table: str, condition: str) -> tuple[str, str]:
@@ -351,6 +351,6 @@ class Exporter:
         for name, uuids in wanted.items():
             if self.site.host.carries(name) and self.site.host.can("read", name):
                 table = self.site.table(name)
-                rows = [r for r in table.by_uuid(uuids).values() if not r.deleted]
+                rows = [r for r in table.by_uuid(uuids, condition=self.site.host.readable(name)).values() if not r.deleted]
                 found[name] = list(self._plain(table, rows).values())
         return found

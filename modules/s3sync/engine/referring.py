@@ -24,6 +24,7 @@ class Place(NamedTuple):
 def places(site: Site, target: str) -> list[Place]:
     """Columns of any table of the application that refer to records of `target`; our own tables have none."""
     dal = site.db.dal
+    site.host.complete()
     found = []
     for many, fields in ((False, dal[target]._referenced_by), (True, dal[target]._referenced_by_list)):
         for field in fields:

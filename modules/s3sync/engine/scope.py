@@ -16,7 +16,7 @@ def scope(site: Site, task: Task) -> list[tuple[str, str]]:
     found = []
     for name in site.scope(task.resource, task.components):
         condition = site.host.condition(name, task.conditions(name))
-        for parent in conditions:
+        for parent in conditions if site.host.nested_components else [n for n in conditions if n == task.resource]:
             for part in site.host.components(parent):
                 if part.table == name and conditions[parent] and not found_as_master(name, task):
                     inner = (f'"{name}"."{part.fkey}" IN (SELECT "{parent}"."{part.pkey}" FROM "{parent}" '

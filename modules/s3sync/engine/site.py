@@ -60,11 +60,14 @@ class Site:
         self.db.see_committed()
 
     def scope(self, resource: str, components: bool = True) -> list[str]:
-        """The tables of a task: the resource, then its components, then theirs. Raises UnknownResource."""
+        """The tables of a task: the resource, then its components, then theirs if the host has it so.
+
+        Raises UnknownResource.
+        """
         found = [resource]
         self.table(resource)
         if components:
-            for name in found:
+            for name in found if self.host.nested_components else (resource,):
                 for component in self.host.components(name):
                     if component.table not in found and self.host.carries(component.table):
                         found.append(component.table)

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import abc
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Callable, Iterable, Mapping, Sequence, Union
@@ -118,6 +119,8 @@ class Host(abc.ABC):
     site_uuid: str
     base_url: str = ""
     domain: str = ""
+    #: are components of components parts of a record, too?
+    nested_components: bool = True
 
     @property
     def user_id(self) -> int | None:
@@ -198,3 +201,19 @@ class Host(abc.ABC):
     def ended(self, tablename: str, ids: Sequence[int]) -> None:
         """Records were deleted: look after what went with them."""
         return None
+
+    def complete(self) -> None:
+        """Define all tables of the application that are not defined yet: some do so only when a table is asked for."""
+        return None
+
+    def readable(self, tablename: str) -> str:
+        """SQL condition for the rows of a table that the present user may read; "" where `can` has said all."""
+        return ""
+
+    def forbidden(self, method: str, tablename: str, ids: Iterable[int]) -> set[int]:
+        """Those of these records that the present user may not update or delete, although `can` allows it in general."""
+        return set()
+
+    def importing(self) -> AbstractContextManager[None]:
+        """Around each batch of records that are written: what the application has to be told."""
+        return nullcontext()

@@ -23,8 +23,8 @@ class Values(dict):  # type: ignore[type-arg]
         self.pop(name, None)
 
 
-class Form:
-    """What onvalidation and onaccept are called with.
+class Form(Values):
+    """What onvalidation and onaccept are called with: like gluon's own a mapping too (``"vars" in form``).
 
     Attributes
     ----------
@@ -36,6 +36,7 @@ class Form:
     """
 
     def __init__(self, method: str, table: Any, values: Mapping[str, Any], record: Any = None) -> None:
+        super().__init__()
         self.method = method
         self.table = table
         self.vars = Values(values)

@@ -133,9 +133,12 @@ class TableMap:
 
     # --- reading ----------------------------------------------------------------------------------------------
 
-    def by_uuid(self, uuids: Iterable[str], lock: bool = False) -> dict[str, StoredRow]:
-        """The rows with these uuids; locked against other writers until the end of the transaction if asked."""
-        tail = self.db.for_update if lock else ""
+    def by_uuid(self, uuids: Iterable[str], lock: bool = False, condition: str = "") -> dict[str, StoredRow]:
+        """The rows with these uuids, of those that satisfy a condition (SQL) if there is one.
+
+        Locked against other writers until the end of the transaction if asked.
+        """
+        tail = (f" AND ({condition})" if condition else "") + (self.db.for_update if lock else "")
         found = self.db.rows_in(f'SELECT {self.columns} FROM "{self.name}" WHERE "{self.name}"."uuid" IN ({{}}){tail}',
                                 uuids)
         return {row.uuid: row for row in self.decode(found)}

@@ -209,6 +209,8 @@ class Web2pyHost(Host):
 def _implied(validator: Any, field: Any) -> bool:
     """Need this validator not be run, because the record cannot break its rule any more?"""
     name = type(validator).__name__
+    if name == "DefaultValidatorProxy":          # what pyDAL puts in itself, since 2026
+        return _implied(validator.obj, field)
     if name in ("IS_EMPTY_OR", "IS_NULL_OR"):
         inner = validator.other
         return all(_implied(v, field) for v in (inner if isinstance(inner, (list, tuple)) else [inner]))

@@ -89,7 +89,7 @@ def _page(site: Site, request: Request, repository: Repository, task: Task) -> b
             records += page.records
             since = page.cursor
             complete = done and not page.more
-            patience -= 1
+            patience -= not complete             # a task may cover more tables than this, most of them without news
         if done:
             scanned.add(name)
         cursors[name] = site.index.cursor(name, since, echo)

@@ -9,7 +9,7 @@ import datetime
 import json
 import os
 import uuid
-from typing import Any, Callable
+from typing import Any, Callable, Collection
 
 from pydal.helpers.classes import SQLCustomType
 from pydal.objects import Field
@@ -20,6 +20,13 @@ STRATEGIES = ("create", "update", "delete", "merge")
 #: the tables that answering a peer takes
 ANSWERING = frozenset(("sync_config", "sync_repository", "sync_task", "sync_resource_filter", "sync_log",
                        "sync_dataset"))
+
+#: the tables, in the order in which they are defined
+TABLES = ("sync_config", "sync_status", "sync_repository", "sync_dataset", "sync_dataset_archive", "sync_task",
+          "sync_resource_filter", "sync_job", "sync_log")
+
+#: those that refer to the scheduler's
+SCHEDULED = ("sync_dataset_archive", "sync_job")
 
 #: ``sync_task.mode``
 PULL, PUSH, PULL_AND_PUSH, NONE = 1, 2, 3, 4
@@ -73,7 +80,7 @@ def meta_fields(db: Any, user_id: Callable[[], int | None] | None = None, auth_u
 
 
 def define(db: Any, T: Callable[[str], Any] | None = None, user_id: Callable[[], int | None] | None = None,
-           auth_user: bool = True, only: frozenset[str] | None = None) -> None:
+           auth_user: bool = True, only: Collection[str] = TABLES, migrate: bool = True) -> None:
     """Define Eden's `sync_*` tables on `db` (idempotent).
 
     Parameters
@@ -83,7 +90,8 @@ def define(db: Any, T: Callable[[str], Any] | None = None, user_id: Callable[[],
     T : translates labels
     user_id : who is logged in, for the columns that record it
     auth_user : False = never refer to ``auth_user``
-    only : these tables, which must exist in the database and are not migrated; None = all
+    only : names of the tables to define
+    migrate : False = they exist in the database and are as they are defined here
     """
     text: Callable[[str], Any] = T or str
     scheduler_task = "reference scheduler_task" if "scheduler_task" in db.tables else "integer"
@@ -91,8 +99,8 @@ def define(db: Any, T: Callable[[str], Any] | None = None, user_id: Callable[[],
     uploads = os.path.join(os.path.dirname(os.path.abspath(folder)), "uploads", "datasets") if folder else None
 
     def table(name: str, *fields: Field, meta: bool = True) -> None:
-        if name not in db.tables and (only is None or name in only):
-            own = {} if only is None else {"migrate": False}
+        if name in only and name not in db.tables:
+            own = {} if migrate else {"migrate": False}
             db.define_table(name, *fields, *(meta_fields(db, user_id, auth_user) if meta else ()), **own)
 
     def secret(name: str, label: str) -> Field:

@@ -36,8 +36,14 @@ def define(db: Any) -> None:
     """Define s3sync's own tables on `db` (idempotent)."""
 
     def table(name: str, *fields: Any) -> None:
-        if name not in db.tables:
+        if name in db.tables:
+            return
+        # some databases have a function of that name (POSITION); as a column's name it is good, being quoted everywhere
+        checked, db._check_reserved = db._check_reserved, None
+        try:
             db.define_table(name, *fields)
+        finally:
+            db._check_reserved = checked
 
     # One row per record of a synchronised table: which edits its present state contains.
     table("sync_version",

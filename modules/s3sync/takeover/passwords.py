@@ -1,0 +1,64 @@
+"""Passwords that Eden kept in clear text: encrypted when the module takes over, in clear text again when it leaves."""
+from __future__ import annotations
+
+import logging
+import threading
+from typing import Any
+
+from ..secrets import HASHED, Vault
+
+logger = logging.getLogger("s3sync")
+
+#: columns of `sync_repository` that hold a secret
+COLUMNS = ("password", "client_secret")
+
+_seen: set[str] = set()
+_lock = threading.Lock()
+
+
+def encrypt_all(db: Any, vault: Vault) -> int:
+    """Encrypt what is still in clear text, and commit; the number of values. Looks once in each process and database."""
+    key = f"{db._uri} {vault.path}"
+    with _lock:
+        if key in _seen:
+            return 0
+        count = _encrypt(db, vault)
+        _seen.add(key)
+    return count
+
+
+def _encrypt(db: Any, vault: Vault) -> int:
+    table, count = db.sync_repository, 0
+    columns = [table[name] for name in COLUMNS]
+    for row in db(table.id > 0).select(table.id, *columns):
+        values = {name: vault.encrypt(row[name]) for name in COLUMNS if _in_clear(row[name])}
+        if values:
+            db(table.id == row.id).update_naive(**values)      # not an edit of the repository: its times stay
+            count += len(values)
+    if count:
+        db.commit()
+        logger.info("%d stored passwords of repositories are encrypted now, with %s", count, vault.path)
+    return count
+
+
+def _in_clear(stored: str | None) -> bool:
+    return bool(stored) and not Vault.is_encrypted(stored) and not str(stored).startswith(HASHED)
+
+
+def decrypt_all(db: Any, vault: Vault) -> tuple[int, list[str]]:
+    """Turn encrypted values back, for Eden's own module, and commit.
+
+    Returns their number, and the names of repositories whose passwords could not be: they stay as they are.
+    """
+    from ..errors import SecretError
+    table, count, lost = db.sync_repository, 0, []
+    for row in db(table.id > 0).select(table.id, table.name, *[table[name] for name in COLUMNS]):
+        for name in COLUMNS:
+            if Vault.is_encrypted(row[name]):
+                try:
+                    db(table.id == row.id).update_naive(**{name: vault.decrypt(row[name])})
+                    count += 1
+                except SecretError:
+                    lost.append(str(row.name))
+    db.commit()
+    return count, sorted(set(lost))
