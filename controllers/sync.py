@@ -1,6 +1,6 @@
 """Synchronization: the administrator's pages, and what peers call."""
 
-if not globals().get("s3sync_app"):       # models/sync.py: the deployment has no "sync" module
+if "s3sync_app" not in globals():       # models/sync.py: the deployment has no "sync" module
     raise HTTP(404, T("Synchronization is not enabled on this site."))
 
 from s3sync.admin import configuration, conflicts, homepage, pauses, repositories

@@ -21,6 +21,9 @@ from .web2py import FORBIDDEN, Web2pyHost
 #: Columns whose values mean something at their own site only: gis_location.path is made of local ids
 LOCAL = {"gis_location": frozenset(("path",))}
 
+#: Tables that Eden's own callbacks fill, at each site by itself: as parts of other records they would come to be there twice
+DERIVED = frozenset(("pr_role", "sit_presence"))
+
 #: Eden's validators whose rule is kept by a field's type, or by the reference that was resolved
 KEPT = frozenset((
     "IS_ONE_OF", "IS_ONE_OF_EMPTY", "IS_ONE_OF_EMPTY_SELECT", "IS_UTC_DATETIME", "IS_UTC_DATE", "IS_UTC_DATETIME_IN_RANGE",
@@ -116,7 +119,9 @@ class EdenHost(Web2pyHost):
             linked = hook.linktable is not None
             name, fkey = (hook.linktable._tablename, hook.lkey) if linked else (hook.tablename, hook.fkey)
             pkey = hook.pkey or table._id.name
-            if name == tablename or pkey not in keys or not self.carries(name) or fkey not in self.dal[name].fields:
+            if name in DERIVED or name == tablename or pkey not in keys:
+                continue
+            if not (self.carries(name) and self.carries(hook.tablename)) or fkey not in self.dal[name].fields:
                 continue
             filtered = bool(hook.filterby)
             # the best name of several for the same records: of all of them, then the table's own
