@@ -290,6 +290,18 @@ def test_data_sets_of_this_site_only(eden: EdenSite) -> None:
     assert eden.answer(exchange)[0] == 400
 
 
+@pytest.mark.parametrize("key", ["[~]~.nonsense", "[~]~.name__foo", "[~]nonsense.name", "[~]name", "[~]$filter",
+                                 "[~](location)$name", "[org_office]~.nothing"])
+def test_a_filter_that_is_not_understood_is_refused(eden: EdenSite, key: str) -> None:
+    from urllib.parse import quote
+    exchange = Exchange.__new__(Exchange)
+    exchange.short, exchange.method, exchange.path, exchange.body = "filter", "GET", "/x/sync.xml", b""
+    exchange.query = f"resource=org_organisation&{quote(key)}=1"
+    exchange.headers = {"authorization": ""}
+    status, content_type, body = eden.answer(exchange)
+    assert (status, content_type, json.loads(body)["code"]) == (400, "application/json", "bad-filter")
+
+
 if WIRE.is_dir():
 
     @pytest.mark.parametrize("name", folders())

@@ -104,6 +104,25 @@ def emptied(*sites: Typed) -> None:
 
 
 @pytest.mark.parametrize("plain", [False, True])
+def test_one_of_each(sites: tuple[Typed, Typed], plain: bool) -> None:
+    a, b = sites
+    emptied(a, b)
+    values = dict(name="Ä & <b>", shown="x", comments="two\nlines", number=-5, big=2 ** 60 + 1, share=0.1,
+                  price=Decimal("-12.3450"), active=False, day=date(2026, 1, 2),
+                  hour=time(3, 4, 5), moment=datetime(2026, 1, 2, 13, 14, 15),
+                  data={"b": [1, None, True], "a": "é"}, tags=["b|c", "a"], numbers=[3, -1])
+    number = a.db[TABLE].insert(uuid="u", **values)
+    a.db(a.db[TABLE].id == number).update(other=number, others=[number])
+    b.db[TABLE].insert(uuid="before")            # so that local ids differ
+    for site in (a, b):
+        site.db.commit()
+    moved(a, b, plain)
+    row = b.get(TABLE, "u")
+    assert {name: row[name] for name in values} == values and type(row.active) is bool
+    assert (row.other, row.others) == (row.id, [row.id])
+
+
+@pytest.mark.parametrize("plain", [False, True])
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(rows=st.lists(VALUES, min_size=1, max_size=3))
 def test_there_and_again(sites: tuple[Typed, Typed], plain: bool, rows: list[dict[str, Any]]) -> None:
