@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 from contextlib import closing
+from pathlib import Path
 from typing import Any, Callable, Iterator
 
 import pytest
@@ -64,3 +65,15 @@ def sites(two: Any) -> Iterator[Any]:
     remote.shell(FILL, {"count": RECORDS})
     yield local, remote
     local.stop()
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def place(request: pytest.FixtureRequest, make_workshop: Callable[[str], Workshop], tmp_path: Path) -> Iterator[Any]:
+    """A workshop, with a web2py application on its database."""
+    from small_application import SmallApplication
+    shop = make_workshop(request.param)
+    shop.scheduler.application = "small/default"
+    shop.db.scheduler_task.application_name.default = "small/default"
+    shop.application = SmallApplication(tmp_path / "root", shop.uri, shop.folder)      # type: ignore[attr-defined]
+    yield shop
+    shop.close()

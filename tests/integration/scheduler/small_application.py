@@ -11,9 +11,14 @@ from pathlib import Path
 VERSION = "Version 2.26.1-stable+timestamp.2023.11.16.08.03.57"
 
 MODEL = """
+import datetime
+import os
 import sys
 sys.path.append({tasks!r})
 from gluon.scheduler import Scheduler
+class Shifted(Scheduler):
+    def now(self):
+        return Scheduler.now(self) + datetime.timedelta(seconds=float(os.environ.get("CLOCK_SHIFT", "0")))
 import chores
 db = DAL({uri!r}, folder={folder!r}, pool_size=0)
 if db._dbname == "sqlite":
@@ -23,7 +28,7 @@ def whoami(*args):
 def leave(path):
     db.define_table("thing", Field("name"))
     db.thing.insert(name=path)
-scheduler = Scheduler(db, dict(chores.TASKS, whoami=whoami, leave=leave), heartbeat=1, use_spawn=True, migrate=False)
+scheduler = Shifted(db, dict(chores.TASKS, whoami=whoami, leave=leave), heartbeat=1, use_spawn=True, migrate=False)
 """
 
 
@@ -43,10 +48,10 @@ class SmallApplication:
         (self.appdir / "models" / "db.py").write_text(MODEL.format(uri=uri, folder=str(folder), tasks=str(Path(__file__).parent)))
         self.environment = {**os.environ, "PYTHONPATH": str(root)}
 
-    def start(self, *command: str) -> subprocess.Popen[bytes]:
+    def start(self, *command: str, **environment: str) -> subprocess.Popen[bytes]:
         """Start a Python program in web2py's folder."""
-        return subprocess.Popen([sys.executable, *command], cwd=self.root, env=self.environment, stdin=subprocess.DEVNULL,
-                                stdout=subprocess.DEVNULL)
+        return subprocess.Popen([sys.executable, *command], cwd=self.root, env={**self.environment, **environment},
+                                stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
 
     def shell(self, script: str) -> None:
         """Run a script with the application's models."""

@@ -3,22 +3,10 @@ from __future__ import annotations
 
 import signal
 from pathlib import Path
-from typing import Any, Callable, Iterator
+from typing import Any
 
 import gluon  # noqa: F401  # without web2py these tests are left out
 import pytest
-from small_application import SmallApplication
-from workshop import Workshop
-
-
-@pytest.fixture(params=["sqlite", "postgres"])
-def place(request: pytest.FixtureRequest, make_workshop: Callable[[str], Workshop], tmp_path: Path) -> Iterator[Any]:
-    shop = make_workshop(request.param)
-    shop.scheduler.application = "small/default"
-    shop.db.scheduler_task.application_name.default = "small/default"
-    shop.application = SmallApplication(tmp_path / "root", shop.uri, shop.folder)      # type: ignore[attr-defined]
-    yield shop
-    shop.close()
 
 
 def start(place: Any, *command: str) -> Any:
