@@ -7,7 +7,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, Sequence
+from typing import Any, Collection, Sequence
 
 from ..errors import NotPermitted, UnknownRepository
 from ..hosts.base import Hooks
@@ -58,11 +58,13 @@ class Applier:
     Attributes
     ----------
     source : gives files of upload fields
+    covered : tables that somebody has chosen; in others records are created for those that refer to them, never changed
     asks_for_files : records wait for theirs; else they are taken without
     """
 
     source: attachments.Source | None = None
     asks_for_files = False
+    covered: Collection[str] | None = None
 
     def __init__(self, site: Site, repository_id: int | None, origin: str, policies: Policies,
                  task_id: int | None = None) -> None:
@@ -137,6 +139,11 @@ class Applier:
         items = []
         hooks = site.host.hooks(name)
         policies = self.policies.of_table(hooks.update_policy)
+        if self.covered is not None and name not in self.covered:
+            policies = replace(policies, strategy=policies.strategy & {"create"})
+        anew = policies                          # for what is not here; it may be known to have been deleted
+        if "create" in policies.strategy:
+            anew = replace(policies, strategy=policies.strategy | {"update"})
         new: dict[bool, Decision] = {}           # about records nobody knows here: most of them, at first
         for uuid, record in batch.items():
             row, version = rows.get(uuid), versions.get(uuid)
@@ -146,7 +153,7 @@ class Applier:
                     new[master] = decide(Order.BEFORE, False, None, Theirs(mci=record.mci), policies)
                 item = Item(record, None, None, new[master], record.vector or "", record.values, uuid)
             else:
-                item = self._decide(table, record, row, version, hooks, policies)
+                item = self._decide(table, record, row, version, hooks, policies if row is not None else anew)
             if record.defaults and item.decision.action is Action.CREATE:
                 record.values = {**record.defaults, **record.values}
             method = CAN.get(item.decision.action)

@@ -24,7 +24,7 @@ from .pull_plain import asked, windows
 from .push import document
 from .push_plain import READ, PlainPusher
 from .repository import Repository, tasks
-from .scope import scope, scope_digest
+from .scope import covered, scope, scope_digest, without_dependencies
 from .site import Site
 
 
@@ -115,6 +115,8 @@ class Work:
         self.labels: dict[Key, str] = {}
         self.forecaster = Forecaster(site, repository.id, repository.uuid, task.policies, task.id)
         self.forecaster.telling = limit
+        self.covered = covered(site, task) if site.host.carries(task.resource) else frozenset()
+        self.forecaster.covered = self.covered
         self.forecaster.changes = self.changes  # type: ignore[assignment]  # lists are sequences
         self.forecaster.labels = self.labels
 
@@ -241,7 +243,8 @@ class PlainPull(Pull):
 
     def news(self, name: str, records: list[Record]) -> list[Record]:
         agreement = Agreement(self.site, self.repository.id, self.repository.uuid)
-        return agreement.news(name, records)[0]
+        wanted = without_dependencies(self.site, self.covered, records)
+        return agreement.news(name, wanted)[0]
 
 
 class Push(Work):

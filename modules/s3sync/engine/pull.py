@@ -13,7 +13,7 @@ from .flatten import flatten
 from .outcome import Outcome
 from .peer import Batch, Peer, Task
 from .progress import Step
-from .scope import scope_digest
+from .scope import covered, scope_digest
 from .site import Site
 
 T = TypeVar("T")
@@ -48,6 +48,8 @@ class Puller:
         self.step = step
         self.scope = scope_digest(task)
         self.applier = Applier(site, repository_id, repository_uuid, task.policies, task.id)
+        self.covered = covered(site, task) if site.host.carries(task.resource) else frozenset()
+        self.applier.covered = self.covered
         self.applier.source = self._file
         self._began = site.now()
 
@@ -203,9 +205,29 @@ class Puller:
         for table, _, xml in quarantine.due(site, self.repository_id, self.task.id, "pull"):
             if xml and site.host.carries(table):
                 records = [r for r in quarantine.read(site, xml) if r.table == table]
-                if records:
-                    self.apply(records)
+                outcomes = self.apply(records) if records else []
                 self.step.run.commit()
+                missing = [m for o in outcomes if o.code == "reference" for m in o.missing]
+                if missing:
+                    self._restored(missing, quarantine.read(site, xml))
+
+    def _restored(self, missing: Sequence[tuple[str, str]], records: list[Record]) -> None:
+        """Ask for what records cannot do without and was deleted when they came: somebody may have restored it."""
+        arrived = False
+        with ThreadPoolExecutor(1) as pool:
+            for table, uuid in missing:
+                if self.site.host.carries(table) and self.site.host.can("create", table):
+                    batch = wait(pool.submit(self.peer.fetch, table, [uuid]), self.step.run.beat)
+                    try:
+                        found = [r for r in flatten(self.site, batch.records) if r.table == table and not r.deleted]
+                    finally:
+                        batch.close()
+                    if found:
+                        self.apply(found)
+                        arrived = True
+        if arrived:
+            self.apply(records)
+        self.step.run.commit()
 
 
 def chunks(records: Iterable[Record], size: int) -> Iterator[list[Record]]:

@@ -13,6 +13,7 @@ from .outcome import Outcome
 from .peer import Batch, Peer, Task
 from .progress import Step
 from .pull import Puller, wait
+from .scope import without_dependencies
 from .site import Site
 
 STAMP = "%Y-%m-%dT%H:%M:%S"
@@ -67,7 +68,11 @@ class PlainPuller(Puller):
     def apply(self, records: list[Record]) -> list[Outcome]:
         """Apply what is news among records of one table."""
         name = records[0].table
-        news, known = self.agreement.news(name, records)
+        wanted = without_dependencies(self.site, self.covered, records)
+        if len(wanted) < len(records):                # nothing is asked of what is here and was not chosen
+            quarantine.release(self.site, self.repository_id, "pull", name,
+                               {str(r.uuid) for r in records} - {str(r.uuid) for r in wanted})
+        news, known = self.agreement.news(name, wanted)
         outcomes = self.applier.apply(name, news)
         self.agreement.settle(name, news, outcomes)
         by_uuid = {r.uuid: r for r in news}

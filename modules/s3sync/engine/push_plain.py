@@ -17,7 +17,7 @@ from .peer import Peer, Task
 from .plain import PlainWriter
 from .progress import Step
 from .pull import chunks
-from .scope import scope
+from .scope import covered, scope
 from .site import Site
 
 #: records named in the URL of one read
@@ -42,6 +42,7 @@ class PlainPusher:
         self.agreement = Agreement(site, repository_id, repository_uuid)
         self.agreement.source = peer.file
         self.applier = Applier(site, repository_id, repository_uuid, task.policies, task.id)
+        self.applier.covered = covered(site, task) if site.host.carries(task.resource) else frozenset()
         self._stamps: dict[tuple[str, str], str] = {}       # modified_on at the peer
 
     def run(self) -> None:

@@ -40,6 +40,8 @@ class Resolver:
             self._look_up(target, (u for v in values.values() for u in v.get(name) or ()))
         for uuid, record in values.items():
             self._check(uuid, record)
+        if self.blocked:
+            self._explain()
 
     def _look_up(self, target: str, uuids: Any) -> None:
         self._found[target] = self._site.references.ids(target, {u for u in uuids if u})
@@ -55,6 +57,18 @@ class Resolver:
                     self.blocked[uuid] = f"{name}: {target} {wanted} has not arrived yet"
         for name, target in table.list_references.items():
             self.missing += [(uuid, name, target, u) for u in values.get(name) or () if not self._here(target, u)]
+
+    def _explain(self) -> None:
+        """Say so of records that wait for one which is known to be deleted: they may wait for ever."""
+        wanted: dict[str, dict[str, list[str]]] = {}
+        for uuid, name, target, target_uuid in self.missing:
+            if uuid in self.blocked and name in self.table.required:
+                wanted.setdefault(target, {}).setdefault(target_uuid, []).append(uuid)
+        for target, records in wanted.items():
+            for target_uuid, version in self._site.index.versions(target, records).items():
+                for uuid in records[target_uuid] if version.deleted else ():
+                    self.blocked[uuid] = (f"{target} {target_uuid}, which it must refer to, was deleted: restore that, let this "
+                                          "refer to another one, or dismiss it")
 
     def _here(self, target: str, uuid: str) -> bool:
         return uuid in self._found[target] or (target == self.table.name and uuid in self._creating)

@@ -14,10 +14,11 @@ from ..engine.decide import CONFLICT_POLICIES, METHODS, POLICIES, SWAPPED, Polic
 from ..engine.flatten import flatten
 from ..engine.forecast import Forecaster
 from ..engine.outcome import Counts, Outcome
-from ..engine.peer import Peer
+from ..engine.peer import Peer, Task
 from ..engine.pull import chunks
 from ..engine.pull_plain import windows
 from ..engine.repository import Repository, tasks
+from ..engine.scope import covered, without_dependencies
 from ..engine.site import Site
 from ..errors import (
     BadRequest,
@@ -99,6 +100,7 @@ def _receive(site: Site, request: Request, repository: Repository, resource: str
     applier = (Forecaster if dry else Applier)(site, repository.id, repository.uuid, allowed, task_id)
     foretold = trial.Foretold(applier)
     own = bool(request.get("s3sync"))
+    applier.covered = tables = covered(site, Task(0, resource))
     applier.asks_for_files = own and bool(request.get("files")) and document.attributes.get("files") != "0"
     records = flatten(site, document)
     agreement = Agreement(site, repository.id, repository.uuid)
@@ -108,7 +110,7 @@ def _receive(site: Site, request: Request, repository: Repository, resource: str
         if own:
             found = applier.apply(name, group)
         else:                            # a plain Eden knows of no versions, and it will not send again what is rejected
-            news, known = agreement.news(name, group)
+            news, known = agreement.news(name, without_dependencies(site, tables, group))
             found = applier.apply(name, news)
             agreement.settle(name, news, found)
             by_uuid = {r.uuid: r for r in news}
