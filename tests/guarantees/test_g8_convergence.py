@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import pytest
 from local_sites import same
-from practice import Field, moved, set_clock
+from practice import Field, conflicts, moved, set_clock
 
 
 @pytest.mark.parametrize("shape", ["hub", "ring", "mesh"])
@@ -94,3 +94,34 @@ def test_a_value_that_a_plain_eden_cannot_be_told_to_clear_is_not_sent_for_ever(
         field.run(field.a, eden, plain=True)
     assert eden.get("gis_location", uuid).name == "two" and field.a.get("gis_location", uuid).population is None
     assert moved(field.a) == {}
+
+
+def test_what_we_wrote_at_a_plain_eden_is_no_edit_of_its(field: Field) -> None:
+    """Found as seed 117: under a clock that was set back, our own older write there won against our later edit."""
+    uuid = field.a.insert("gis_location", name="one")
+    field.link(field.a, field.b, "gis_location")
+    field.run(plain=True)
+    set_clock(field.a, -7200)
+    field.a.update("gis_location", uuid, name="two", population=14)
+    field.later(2)                                # until the next sweep: it looks at what is there
+    field.run(plain=True)
+    field.run(plain=True)
+    assert conflicts(field.a) == []
+    assert [(s.get("gis_location", uuid).name, s.get("gis_location", uuid).population) for s in (field.a, field.b)] == [
+        ("two", 14)] * 2
+
+
+def test_a_plain_eden_hears_of_what_its_version_did_not_mention(field: Field) -> None:
+    """Found as seed 90: its version won a conflict, our other values stayed, and it was taken for one that holds them."""
+    uuid = field.a.insert("gis_location", name="one")
+    field.link(field.a, field.b, "gis_location", conflict_policy="NEWER")
+    for _ in range(2):
+        field.run(plain=True)
+    field.a.update("gis_location", uuid, name="mine", population=7)
+    field.clock.advance(5)
+    field.b.update("gis_location", uuid, name="theirs")
+    for _ in range(3):
+        field.run(plain=True)
+    assert [c.winner for c in conflicts(field.a)] == ["theirs"]
+    assert [(s.get("gis_location", uuid).name, s.get("gis_location", uuid).population) for s in (field.a, field.b)] == [
+        ("theirs", 7)] * 2

@@ -28,7 +28,8 @@ STAMP = "%Y-%m-%dT%H:%M:%S"
 class Agreed(NamedTuple):
     """`local` is the digest of our row then (None: we differ), `remote` of its record, `vector` what it has seen.
 
-    `sent` is the modified_on we last wrote there, `seen` the one it had when we saw it last, `past` what it was before.
+    `sent` is the modified_on we last wrote there, `seen` the one it had when we saw it last, `past` what it was before;
+    `sent_digest` and `sent_vector` are our version's that was written there.
     """
 
     local: str | None
@@ -37,6 +38,12 @@ class Agreed(NamedTuple):
     sent: str | None = None
     seen: str | None = None
     past: tuple[str, ...] = ()
+    sent_digest: str | None = None
+    sent_vector: str = ""
+
+    def ours(self, record: Record) -> bool:
+        """Is it what we wrote there ourselves, whatever may have become of our own record since?"""
+        return bool(self.sent) and record.modified_on == self.sent and remote_digest(record) == self.sent_digest
 
     def undecided(self, record: Record) -> bool:
         """Does it look as before, but we differed, or wrote it there ourselves since (as far as Eden could take that)?"""
@@ -78,10 +85,11 @@ class Agreement:
     def known(self, table: str, uuids: Iterable[str]) -> dict[str, Agreed]:
         """What was agreed on these records."""
         found = self.site.db.rows_in(
-            'SELECT "record_uuid", "local_digest", "remote_digest", "vector", "sent_on", "seen_on", "past" FROM "sync_agreed" '
+            'SELECT "record_uuid", "local_digest", "remote_digest", "vector", "sent_on", "seen_on", "past", "sent_digest", '
+            '"sent_vector" FROM "sync_agreed" '
             'WHERE "repository_id" = ? AND "tablename" = ? AND "record_uuid" IN ({})', uuids, [self.repository_id, table])
         return {row[0]: Agreed(row[1], row[2], row[3] or "", _iso(row[4]), _iso(row[5]),
-                               tuple((row[6] or "").split())) for row in found}
+                               tuple((row[6] or "").split()), row[7], row[8] or "") for row in found}
 
     def news(self, table: str, records: Sequence[Record]) -> tuple[list[Record], int]:
         """Records that are not as they were when last seen, with a version vector each; and how many are.
@@ -107,15 +115,19 @@ class Agreement:
         proxy = self.proxy(table)
         news, ours, stale = [], [], []
         for uuid, record in undecided.items():     # no news, but meanwhile we may have come to hold the same
-            if uuid in rows and uuid in versions and (self._same(record, rows[uuid])
-                                                      or self._written(record, rows[uuid], known[uuid])):
+            if uuid in rows and uuid in versions and self._settled(record, rows[uuid], versions[uuid], known[uuid]):
                 ours.append((self.repository_id, table, uuid, versions[uuid].digest, remote_digest(record), versions[uuid].vector,
                              _sql(record)))
         for record in changed:
             uuid = str(record.uuid)
             row, mine = rows.get(uuid), versions.get(uuid)
-            if row is not None and mine is not None and uuid in known and self._written(record, row, known[uuid]):
+            if row is not None and mine is not None and uuid in known and self._written(record, row, mine, known[uuid]):
                 ours.append((self.repository_id, table, uuid, mine.digest, remote_digest(record), mine.vector, _sql(record)))
+                continue
+            if uuid in known and known[uuid].ours(record):       # an edit of ours has come since: no edit of theirs, no conflict
+                before = known[uuid]
+                ours.append((self.repository_id, table, uuid, before.sent_digest, before.sent_digest, before.sent_vector,
+                             _sql(record)))
                 continue
             if row is not None and mine is not None and uuid in known and known[uuid].again(remote_digest(record)) \
                     and not self._same(record, row):
@@ -133,17 +145,29 @@ class Agreement:
         self._insist(table, stale, known)
         return [*news, *(r for r in records if r.error or not r.uuid)], len(readable) - len(news)
 
+    def _settled(self, record: Record, row: StoredRow, mine: Version, known: Agreed) -> bool:
+        """Does it hold by now what we do? If it has not been told of all our values, what it lacks is no agreement."""
+        if mine.digest == remote_digest(record):
+            return True
+        return known.sent_digest == mine.digest and (self._same(record, row) or self._written(record, row, mine, known))
+
     @staticmethod
-    def _written(record: Record, row: StoredRow, known: Agreed) -> bool:
-        """Is this what we wrote there ourselves? Eden cannot be told to clear a value: that may still stand."""
+    def _written(record: Record, row: StoredRow, mine: Version, known: Agreed) -> bool:
+        """Is this our present version, written there by us? Eden cannot be told to clear a value: that may still stand."""
         if record.deleted or row.deleted or not known.sent or record.modified_on != known.sent:
+            return False
+        if known.sent_digest not in (None, mine.digest):
             return False
         return all(row.values.get(name, value) in (None, value) for name, value in record.values.items())
 
     def sent(self, table: str, records: Sequence[Record]) -> None:
-        """Remember under which modified_on records were written there."""
-        self.site.db.upsert("sync_agreed", ("repository_id", "tablename", "record_uuid"), ("sent_on",), [
-            (self.repository_id, table, r.uuid, r.modified_on.replace("T", " ")) for r in records if r.modified_on])
+        """Remember what was written there, and under which modified_on."""
+        versions = self.site.index.versions(table, [str(r.uuid) for r in records])
+        none = Version("", "", 0, None, None)
+        self.site.db.upsert(
+            "sync_agreed", ("repository_id", "tablename", "record_uuid"), ("sent_on", "sent_digest", "sent_vector"), [
+                (self.repository_id, table, r.uuid, r.modified_on.replace("T", " "), versions.get(str(r.uuid), none).digest,
+                 versions.get(str(r.uuid), none).vector) for r in records if r.modified_on])
 
     def _save(self, rows: Sequence[Sequence[Any]], known: Mapping[str, Agreed]) -> None:
         with_past = []

@@ -81,6 +81,8 @@ def define(db: Any) -> None:
           Field("local_digest", length=32),
           Field("remote_digest", length=32),
           Field("sent_on", "datetime"),               # the modified_on it has if its last writer was this site
+          Field("sent_digest", length=32),            # of our row when it was written there
+          Field("sent_vector", "text"),               # of the version that was
           Field("seen_on", "datetime"),               # the modified_on it had when it was last seen
           Field("past", "text"),                      # beginnings of the digests it had before
           Field("vector", "text"))
