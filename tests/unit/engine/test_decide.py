@@ -6,7 +6,7 @@ from typing import Iterator
 
 import pytest
 
-from s3sync.engine.decide import Action, Decision, Mine, Policies, Settle, Theirs, decide
+from s3sync.engine.decide import ASK, POLICIES, Action, Decision, Mine, Policies, Settle, Theirs, decide
 from s3sync.index.vector import Order
 
 #: what each column of the table may say
@@ -200,3 +200,12 @@ def test_policies_seen_from_the_other_side() -> None:
     strategy = frozenset(("create",))
     assert Policies(strategy, "THIS", "OTHER").swapped() == Policies(strategy, "OTHER", "THIS")
     assert Policies(strategy, "NEWER", "MASTER").swapped() == Policies(strategy, "NEWER", "MASTER")
+
+
+@pytest.mark.parametrize("order", [Order.CONCURRENT, Order.EQUAL])
+@pytest.mark.parametrize("mine, theirs", [(("2026", ""), ("2025", "")), (("2025", ""), ("2026", ""))])
+@pytest.mark.parametrize("update", POLICIES)
+def test_with_ask_nothing_is_done_until_a_person_decides(order: Order, mine: tuple[str, str], theirs: tuple[str, str],
+                                                         update: str) -> None:
+    found = decide(order, False, Mine(mci=0, rank=mine), Theirs(mci=1, rank=theirs), Policies(update=update, conflict=ASK))
+    assert (found.action, found.settle, found.conflict, found.winner) == (Action.KEEP, Settle.MINE, True, "")
