@@ -23,6 +23,7 @@ class Standing:
     kind: str = "none"              #: of its badge
     next: str = ""                  #: when a job runs next; empty if none will
     late: str = ""                  #: since when a job should have begun
+    broken: bool = False            #: a job has stopped because it failed too often
     retry: str = ""                 #: before when no job tries again, because it keeps failing
     trouble: list[tuple[str, str]] = field(default_factory=list)      #: (text, address)
 
@@ -43,17 +44,19 @@ def of(this: Page, repositories: Iterable[Any]) -> dict[int, Standing]:
         resting = backoff.state(this.site, row.id)
         if resting and resting.waiting:
             here.retry = this.when(resting.next_on)
+        planned = jobs.of_repository(this.db, row.id)
+        here.broken = any(job.status in jobs.BROKEN and job.enabled for job in planned)
         if not paused:
-            here.next, here.late = _next(this, row)
+            here.next, here.late = _next(this, row, planned)
     return found
 
 
-def _next(this: Page, repository: Any) -> tuple[str, str]:
+def _next(this: Page, repository: Any, planned: list[Any]) -> tuple[str, str]:
     """(when its next job runs, since when one is late)."""
     hours, _ = jobs.allowed_hours(repository)
     now = datetime.now().replace(microsecond=0)
     times, late = [], []
-    for job in jobs.of_repository(this.db, repository.id):
+    for job in planned:
         following = schedule.next_times(job, 1, now, hours)
         times += following
         if following == [now] and job.status != "RUNNING" and job.next_run_time and job.next_run_time < now - LATE:

@@ -158,6 +158,28 @@ answer = job
         assert {name: after[name] for name in after.keys() if after[name] != before[name]} == {"retry_failed": 0}
 
 
+class TestStanding:
+    """What the lists of repositories say of the next run."""
+
+    @pytest.fixture
+    def named(self, site: Any, admin: Visitor, repository: int) -> int:
+        """A repository with a job, and a name that stands nowhere else."""
+        add_job(admin, repository, start_time="2040-01-02T19:50")
+        site.shell("db(db.sync_repository.id == arguments).update(name='Standing %s' % arguments)", repository)
+        return repository
+
+    @pytest.mark.parametrize("values, shown", [
+        ({"retry_failed": 1}, "2040-01-02 19:50"), ({"next_run_time": "2026-01-01 10:00:00"}, "overdue since 2026-01-01 10:00"),
+        ({"next_run_time": "2026-01-01 10:00:00", "status": "RUNNING"}, ""), ({"enabled": False}, "–"),
+        ({"status": "FAILED"}, "– a job has stopped"), ({"status": "TIMEOUT", "enabled": False}, "–")])
+    def test_the_next_run(self, site: Any, admin: Visitor, named: int, values: dict[str, Any], shown: str) -> None:
+        site.shell("db(db.scheduler_task.id == arguments[0]).update(**arguments[1])", [of(site, named)["id"], values])
+        for address in ("/sync/index", "/sync/repository"):
+            line = text(admin.get(address)).partition(f"Open Standing {named} ")[2].partition(" Open ")[0]
+            assert f"none yet {shown}" in line, line
+            assert ("overdue" in line) == ("overdue" in shown) and ("stopped" in line) == ("stopped" in shown)
+
+
 class TestLimits:
     @pytest.mark.parametrize("values, stored", [
         ({"allowed_hours": "Mon-Fri 20:00-6:00;sat 0:00-24:00", "bandwidth": " 64 "},
