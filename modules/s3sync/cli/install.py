@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from .. import __version__
-from ..installer import Application, Payload, Plan, install, uninstall
+from ..installer import Application, Payload, Plan, install, passwords, uninstall
 from ..installer.config import ENTRY, Enabled, module_entry
 from ..installer.payload import PACKAGE
 from ..installer.shadow import differences, version
@@ -26,6 +26,11 @@ def add_commands(commands: Any) -> None:
         command.add_argument("--keep-edited", action="store_true",
                              help="go on although installed files were edited; copies of them are kept")
         command.add_argument("-v", "--verbose", action="store_true", help="name every file")
+        if name == "uninstall":
+            command.add_argument("--python", metavar="PATH", default=sys.executable,
+                                 help="the interpreter web2py runs with, if it is not the one of this command")
+            command.add_argument("--keep-encrypted", action="store_true",
+                                 help="leave stored passwords as they are: the module that was there before cannot read them")
         command.set_defaults(run=run)
     command = commands.add_parser("version", help="show the version, and whether an application has the same")
     command.add_argument("appdir", metavar="APPDIR", type=Path, nargs="?", help="folder of an application")
@@ -54,13 +59,18 @@ def run_install(options: argparse.Namespace) -> int:
 def run_uninstall(options: argparse.Namespace) -> int:
     """Restore what was there before."""
     application = Application(options.appdir)
+    if not options.dry_run and not options.keep_encrypted and passwords.needed(application):
+        count, lost = passwords.turn_back(application, options.python)
+        print(f"{count} stored passwords are in clear text again.")
+        if lost:
+            print(f"These could not be read and have to be typed again: {', '.join(lost)}")
     plan = uninstall(application, keep_edited=options.keep_edited, dry_run=options.dry_run)
     if plan is None:
         print(f"s3sync was not installed in {application.folder} by this command: nothing to do.")
         return 0
     show(plan, options.verbose)
     if not options.dry_run:
-        print("The database was not touched: the sync_* tables and private/s3sync.key stay.")
+        print("The tables were not touched: the sync_* tables and private/s3sync.key stay.")
         print("Restart web2py and its workers.")
     return 0
 

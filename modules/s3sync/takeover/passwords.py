@@ -5,7 +5,9 @@ import logging
 import threading
 from typing import Any
 
-from ..secrets import HASHED, Vault
+from ..errors import SecretError
+from ..secrets import HASHED, TYPE_AGAIN, Vault
+from ..tables.eden import utcnow
 
 logger = logging.getLogger("s3sync")
 
@@ -17,7 +19,10 @@ _lock = threading.Lock()
 
 
 def encrypt_all(db: Any, vault: Vault) -> int:
-    """Encrypt what is still in clear text, and commit; the number of values. Looks once in each process and database."""
+    """Encrypt what is still in clear text, log what was hashed, and commit; the number of values changed.
+
+    Looks once in each process and database.
+    """
     key = f"{db._uri} {vault.path}"
     with _lock:
         if key in _seen:
@@ -29,16 +34,27 @@ def encrypt_all(db: Any, vault: Vault) -> int:
 
 def _encrypt(db: Any, vault: Vault) -> int:
     table, count = db.sync_repository, 0
-    columns = [table[name] for name in COLUMNS]
-    for row in db(table.id > 0).select(table.id, *columns):
+    for row in db(table.id > 0).select(table.id, table.name, table.deleted, *[table[name] for name in COLUMNS]):
+        if not row.deleted and any(str(row[name] or "").startswith(HASHED) for name in COLUMNS):
+            count += _tell(db, row)
         values = {name: vault.encrypt(row[name]) for name in COLUMNS if _in_clear(row[name])}
         if values:
             db(table.id == row.id).update_naive(**values)      # not an edit of the repository: its times stay
             count += len(values)
     if count:
         db.commit()
-        logger.info("%d stored passwords of repositories are encrypted now, with %s", count, vault.path)
+        logger.info("%d stored passwords of repositories looked after, with the key %s", count, vault.path)
     return count
+
+
+def _tell(db: Any, row: Any) -> int:
+    """Write into the log, once, that a password is worth nothing: Eden on a newer pyDAL has stored a hash of it."""
+    log, message = db.sync_log, f"The password of {row.name} was stored as a hash, which cannot be sent. {TYPE_AGAIN}"
+    if not db((log.repository_id == row.id) & (log.message == message)).isempty():
+        return 0
+    log.insert(timestmp=utcnow(), repository_id=row.id, mode="none/none", action="check", result="error", remote=False,
+               message=message)
+    return 1
 
 
 def _in_clear(stored: str | None) -> bool:
@@ -50,7 +66,6 @@ def decrypt_all(db: Any, vault: Vault) -> tuple[int, list[str]]:
 
     Returns their number, and the names of repositories whose passwords could not be: they stay as they are.
     """
-    from ..errors import SecretError
     table, count, lost = db.sync_repository, 0, []
     for row in db(table.id > 0).select(table.id, table.name, *[table[name] for name in COLUMNS]):
         for name in COLUMNS:

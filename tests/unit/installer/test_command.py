@@ -36,7 +36,7 @@ def test_dry_runs_and_uninstall(appdir: Path, capsys: pytest.CaptureFixture[str]
     assert main(["uninstall", "--dry-run", "--verbose", str(appdir)]) == 0
     assert "modules/s3sync/cli/install.py" in capsys.readouterr().out
     assert main(["uninstall", str(appdir)]) == 0
-    assert "The database was not touched" in capsys.readouterr().out
+    assert "The tables were not touched" in capsys.readouterr().out
     assert tree(appdir) == before
     assert main(["uninstall", str(appdir)]) == 0
     assert "nothing to do" in capsys.readouterr().out
@@ -66,3 +66,16 @@ def test_version(appdir: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as stopped:
         main(["nonsense"])
     assert stopped.value.code == 2
+
+
+def test_passwords_are_turned_back_before_anything_is_removed(appdir: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    main(["install", str(appdir)])
+    (appdir / "private/s3sync.key").write_text("key")
+    before = tree(appdir)
+    capsys.readouterr()
+    # the web2py around this folder is none: its shell cannot be asked
+    assert main(["uninstall", str(appdir)]) == 1
+    said = capsys.readouterr().err
+    assert "clear text" in said and "--python" in said and "--keep-encrypted" in said and said.count("\n") == 1
+    assert tree(appdir) == before
+    assert main(["uninstall", "--keep-encrypted", str(appdir)]) == 0
