@@ -18,6 +18,7 @@ from .engine.site import Site
 from .engine.stop import Stop
 from .errors import BadRequest, ConfigurationError, NotAuthenticated, NotPermitted, SyncError, UnknownRepository
 from .hosts.web2py import Web2pyHost
+from .memory import few_collections
 from .peers.connect import client_of, connect
 from .peers.eden import EdenPeer
 from .peers.register import register
@@ -143,7 +144,7 @@ class App:
         stop = self._stop()
         runner = Runner(site, lambda repository, here: connect(repository, here, self.vault, self._proxy(), stop), stop)
         try:
-            with stop.heeding_signals():
+            with stop.heeding_signals(), few_collections():
                 return runner.synchronize(int(repository_id), user_id, manual)
         except UnknownRepository as error:
             site.rollback()
@@ -312,7 +313,8 @@ class App:
             asked = Request(request.env.request_method or "GET", request.vars if request.env.request_method == "GET"
                             else request.get_vars, _body(request), request.env.http_content_encoding or "")
             site.db.wait_for_locks(60)
-            answer = work(site, asked)
+            with few_collections():
+                answer = work(site, asked)
         except SyncError as error:
             site.rollback()
             answer = failure(error)
