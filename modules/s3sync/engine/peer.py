@@ -60,6 +60,7 @@ class Batch:
     cursors : position by table once all of them are applied; None where the peer has none
     more : there is more at present
     total : records that are still to come, these included; None if unknown
+    count : records in this batch, as the peer says; None if it does not
     bytes : on the wire
     date : the peer's clock, aware UTC
     scanned : what the peer wants to be told with the next request of this pull
@@ -73,6 +74,7 @@ class Batch:
     bytes: int = 0
     date: datetime | None = None
     scanned: str = ""
+    count: int | None = None
     close: Callable[[], None] = lambda: None
 
 

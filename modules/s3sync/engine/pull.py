@@ -11,6 +11,7 @@ from . import attachments, cursors, quarantine, queue, waiting
 from .apply import Applier
 from .flatten import flatten
 from .outcome import Outcome
+from .pace import Pace
 from .peer import Batch, Peer, Task
 from .progress import Step
 from .scope import covered, scope_digest
@@ -72,15 +73,18 @@ class Puller:
             return wait(pool.submit(self.peer.file, table, field, upload), self.step.run.beat)
 
     def _pages(self) -> None:
-        site, limit = self.site, self.site.settings.batch_size
+        site, pace = self.site, Pace(self.site.settings.batch_size)
         positions = cursors.load(site, self.repository_uuid, self.task.id, "pull", self.scope)
         site.db.commit()
         with ThreadPoolExecutor(1) as pool:      # all requests: meanwhile this thread gives signs of life
-            request: Future[Batch] | None = pool.submit(self.peer.pull, self.task, dict(positions), limit, None)
+            request: Future[Batch] | None = pool.submit(self.peer.pull, self.task, dict(positions), pace.limit, None)
             while request is not None:
                 batch = wait(request, self.step.run.beat)
                 positions.update(batch.cursors or {})
-                request = pool.submit(self.peer.pull, self.task, dict(positions), limit, batch.scanned) if batch.more else None
+                pace.took(batch.count or pace.limit, batch.bytes)
+                request = None
+                if batch.more:
+                    request = pool.submit(self.peer.pull, self.task, dict(positions), pace.limit, batch.scanned)
                 try:
                     self.step.bytes += batch.bytes
                     if batch.total is not None and self.step.total is None:

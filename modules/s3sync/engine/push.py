@@ -11,8 +11,9 @@ from ..hosts.files import MARK, Files
 from ..s3xml.record import Record
 from ..s3xml.writer import DocumentWriter, Encoder
 from . import attachments, cursors, quarantine, queue
-from .export import Exporter, Page
+from .export import Exporter
 from .outcome import Outcome
+from .pace import Pace
 from .peer import Peer, Receipt, Task
 from .progress import Step
 from .pull import Puller, wait
@@ -50,6 +51,9 @@ def attributes(site: Site, tables: Sequence[str] | dict[str, Encoder], count: in
         found["url"] = site.host.base_url
     return found
 
+
+#: bytes of a document for each that travels, about
+PACKED = 7
 
 #: batches of rows that are looked at before the first page is sent
 PATIENCE = 1000
@@ -103,28 +107,40 @@ class Pusher:
         self.step.counts.waiting = len(self._waiting)
 
     def _table(self, pool: ThreadPoolExecutor, name: str, since: int, condition: str, done: bool) -> None:
-        def following(after: int, done: bool) -> tuple[Page, bool]:
-            return self.exporter.advance(name, after, self.site.settings.batch_size, self.repository_uuid, condition, done,
-                                         self._echo[name])
-
-        page, done = following(since, done)
+        site, pace = self.site, Pace(self.site.settings.batch_size)
+        records, since, done, more = self._following(name, since, condition, done, pace.limit)
+        body = self._document(records)
         while True:
-            request = self._send(pool, page.records)
-            ahead = following(page.cursor, done) if page.more or not done else None
-            self._finish(request, page.records)
+            request = self._send(pool, body)
+            pace.took(len(records), len(body or b"") // PACKED)
+            ahead = self._following(name, since, condition, done, pace.limit) if more else None
+            body = self._document(ahead[0]) if ahead else None
+            self._finish(request, records)
             self._dependencies(pool)                  # before the position moves: if we are killed here, they are found again
-            cursors.save(self.site, self.repository_uuid, self.task.id, "push", self.scope,
-                         {name: self.site.index.cursor(name, page.cursor, self._echo[name])})
+            cursors.save(site, self.repository_uuid, self.task.id, "push", self.scope,
+                         {name: site.index.cursor(name, since, self._echo[name])})
             self.step.run.commit()
             if ahead is None:
                 return
-            page, done = ahead
+            records, since, done, more = ahead
 
-    def _send(self, pool: ThreadPoolExecutor, records: Sequence[Record], files: bool = True) -> Future[Receipt] | None:
-        if not records:
-            return None
-        body = document(self.site, records, files=files)
-        return pool.submit(self.peer.push, self.task, body)
+    def _following(self, name: str, since: int, condition: str, done: bool, limit: int) -> tuple[list[Record], int, bool, bool]:
+        """About `limit` records after `since`; the position reached, is the index up to date, is there more."""
+        records: list[Record] = []
+        more = True
+        while more and len(records) < limit:
+            step = min(limit - len(records), self.site.settings.batch_size)
+            page, done = self.exporter.advance(name, since, step, self.repository_uuid, condition, done, self._echo[name])
+            records += page.records
+            since, more = page.cursor, page.more or not done
+            self.step.run.beat()
+        return records, since, done, more
+
+    def _document(self, records: Sequence[Record], files: bool = True) -> bytes | None:
+        return document(self.site, records, files=files) if records else None
+
+    def _send(self, pool: ThreadPoolExecutor, body: bytes | None) -> Future[Receipt] | None:
+        return pool.submit(self.peer.push, self.task, body) if body is not None else None
 
     def _finish(self, request: Future[Receipt] | None, records: Sequence[Record]) -> None:
         """Take note of what became of the records."""
@@ -242,4 +258,4 @@ class Pusher:
         size = self.site.settings.batch_size
         for start in range(0, len(uuids), size):
             records = self.exporter.chosen(table, uuids[start:start + size])
-            self._finish(self._send(pool, records, files), records)
+            self._finish(self._send(pool, self._document(records, files)), records)

@@ -87,10 +87,10 @@ class S3SyncPeer(Peer):
             cursors = json.loads(attributes.get("cursor") or "{}")
             if not isinstance(cursors, dict):
                 raise DocumentError("the answer has no cursor")
-            total = attributes.get("total", "")
+            total, count = attributes.get("total", ""), attributes.get("results", "")
             return Batch(iter(document), {str(k): str(v) for k, v in cursors.items()}, attributes.get("more") == "true",
                          int(total) if total.isdigit() else None, answer.bytes_wire, answer.date,
-                         attributes.get("scanned", ""), answer.close)
+                         attributes.get("scanned", ""), int(count) if count.isdigit() else None, answer.close)
         except ValueError as error:
             answer.close()
             raise DocumentError("the answer has no cursor", remote=True) from error

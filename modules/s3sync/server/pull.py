@@ -85,7 +85,8 @@ def _page(site: Site, request: Request, repository: Repository, task: Task) -> b
             total += expected
         complete = False
         while len(records) < limit and not complete and patience > 0:
-            page, done = exporter.advance(name, since, limit - len(records), repository.uuid, condition, done, echo)
+            step = min(limit - len(records), site.settings.batch_size)       # each one transaction, short
+            page, done = exporter.advance(name, since, step, repository.uuid, condition, done, echo)
             records += page.records
             since = page.cursor
             complete = done and not page.more

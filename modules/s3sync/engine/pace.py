@@ -1,0 +1,28 @@
+"""How many records make a page."""
+from __future__ import annotations
+
+#: a page grows to so many batches: each request costs the peer as much as some hundred records before it does anything
+BATCHES = 5
+
+#: bytes of a page as it travels, about
+TARGET = 2 << 20
+
+
+class Pace:
+    """Pages begin with one batch, so that the other side soon has something to do, and grow; large records make small pages.
+
+    Attributes
+    ----------
+    limit : records of the next page
+    """
+
+    def __init__(self, batch_size: int) -> None:
+        self.batch_size = batch_size
+        self.limit = batch_size
+
+    def took(self, records: int, size: int) -> None:
+        """A page had so many records and bytes."""
+        limit = min(2 * self.limit, BATCHES * self.batch_size)
+        if records and size:
+            limit = min(limit, max(1, TARGET * records // size))
+        self.limit = limit
