@@ -1,6 +1,7 @@
 # Every target does its own set-up, below build/. `make` alone says what there is.
 
 SHELL = /bin/sh
+comma = ,
 VENV = build/venv
 NEWEST = build/venv-newest
 COMPATIBILITY = build/venv-compatibility
@@ -14,6 +15,7 @@ help:
 	@echo 'make demo       two web2py sites synchronise before your eyes; Ctrl-C ends it'
 	@echo 'make demo-once  the same, ends by itself; exit 0 if both sites hold the same data'
 	@echo 'make test       all tests'
+	@echo 'make test-databases  what must hold on every database, on PostgreSQL and MariaDB too; DATABASES=postgres,mysql'
 	@echo 'make bench      how fast it is, against the least one could do: SIZES=1000,10000 MILLION=1 DATABASES=sqlite,postgres'
 	@echo '                TABLES=plain,locations,organisations REPEATS=3; make bench-docs keeps the results in docs/'
 	@echo 'make torture    random schedules with everything that can go wrong (SCHEDULES=2000, SEED=n for one)'
@@ -35,6 +37,13 @@ test: $(VENV)/.done $(NEWEST)/.done
 	@$(PYTHON) -m pytest $(PYTEST)
 	@echo "Tests without web2py, $$($(NEWEST)/bin/python --version), pyDAL $$($(NEWEST)/bin/python -c 'import pydal; print(pydal.__version__)')"
 	@$(NEWEST)/bin/python -m pytest $(PYTEST)
+
+# the suite of the engine and the guarantees with all sites on another database, then real processes killed more often
+test-databases: $(VENV)/.done
+	@scripts/need-packages $(DATABASE)
+	@for database in $(or $(subst $(comma), ,$(DATABASES)),postgres mysql); do echo "Tests on $$database"; \
+		S3SYNC_TEST_DB=$$database $(PYTHON) -m pytest tests/unit/engine tests/guarantees tests/torture || exit 1; done
+	@S3SYNC_KILLS=5 $(PYTHON) -m pytest tests/integration/databases tests/acceptance/test_killed_processes.py
 
 bench: $(BENCH)/.done
 	@case "$(or $(DATABASES),postgres)" in *postgres*) scripts/need-packages postgresql;; esac

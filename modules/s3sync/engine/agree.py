@@ -113,7 +113,9 @@ class Agreement:
         versions = site.index.look(table_map, list(rows.values()))
         versions.update(site.index.absent(table, [str(r.uuid) for r in changed if r.uuid not in rows]))
         proxy = self.proxy(table)
-        news, ours, stale = [], [], []
+        news: list[Record] = []
+        ours: list[tuple[Any, ...]] = []
+        stale: list[tuple[Record, StoredRow, Version]] = []
         for uuid, record in undecided.items():     # no news, but meanwhile we may have come to hold the same
             if uuid in rows and uuid in versions and self._settled(record, rows[uuid], versions[uuid], known[uuid]):
                 ours.append((self.repository_id, table, uuid, versions[uuid].digest, remote_digest(record), versions[uuid].vector,
