@@ -1,6 +1,6 @@
 """Real sites, real workers and servers, killed with -9 at random moments, on each database: nothing is lost, or done twice.
 
-S3SYNC_TEST_DATABASES: which databases (default all); S3SYNC_KILLS: how often the worker is killed; S3SYNC_SEED: when.
+S3SYNC_TEST_DATABASES: which databases (default all); S3SYNC_KILLS: how often the worker is killed (default once or twice); S3SYNC_SEED: when.
 """
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from sites import REPOSITORY, free_port
 
 DATABASES = os.environ.get("S3SYNC_TEST_DATABASES", "sqlite,postgres,mysql").split(",")
 RECORDS = 20_000
-KILLS = int(os.environ.get("S3SYNC_KILLS", "2"))
+KILLS = int(os.environ.get("S3SYNC_KILLS", "0"))
 SEED = int(os.environ.get("S3SYNC_SEED", "0")) or random.randrange(1, 10 ** 6)
 REGISTRATION = REPOSITORY / "examples" / "demo" / "at_registration.py"
 
@@ -157,8 +157,9 @@ def test_worker_killed_in_the_middle_of_a_pull(pair: Pair) -> None:
     print(f"S3SYNC_SEED={SEED}")
     pair.fill(RECORDS)
     done = 0
-    for kill in range(KILLS):
-        moment = rnd.randrange(kill * RECORDS // KILLS, (2 * kill + 1) * RECORDS // KILLS // 2) + 1
+    kills = KILLS or (2 if pair.kind == "sqlite" else 1)
+    for kill in range(kills):
+        moment = rnd.randrange(kill * RECORDS // kills, (2 * kill + 1) * RECORDS // kills // 2) + 1
         pause = rnd.uniform(0, 0.3)
         pair.job()
         pair.local.start_worker()
@@ -174,7 +175,7 @@ def test_worker_killed_in_the_middle_of_a_pull(pair: Pair) -> None:
     pair.until(pair.finished)
     pair.rest()
     pair.assert_equal_and_done_once(RECORDS)
-    assert [run["status"] for run in pair.runs()] == ["interrupted"] * KILLS + ["success"]
+    assert [run["status"] for run in pair.runs()] == ["interrupted"] * kills + ["success"]
 
 
 def test_the_peers_server_killed_and_restarted(pair: Pair) -> None:
@@ -198,7 +199,7 @@ def test_two_workers_on_one_schedule(pair: Pair) -> None:
     """They take turns: never two runs at a time, and nothing is done twice."""
     count = 4000
     pair.fill(count)
-    pair.job(repeats=3, period=1, jobs=2)
+    pair.job(repeats=2, period=1, jobs=2)
     pair.local.start_worker()
     second = subprocess.Popen([pair.local.python, "web2py.py", "-K", "eden", "-Q"], cwd=pair.local.root,
                               env=pair.local._environment(), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,

@@ -7,7 +7,7 @@ import pytest
 from clocked_site import ClockedSite
 from faults import Wire
 from local_sites import same
-from practice import Field, moved, sql
+from practice import DAY, Field, moved, set_clock, sql
 
 
 def fill(field: Field) -> None:
@@ -121,3 +121,36 @@ def test_dependencies_are_sent_after_a_kill_before_they_were(field: Field) -> No
     assert field.b.get("org_office", office).location_id is None
     assert field.run() == "success"
     assert field.b.get("org_office", office).location_id == field.b.id_of("gis_location", location)
+
+
+@pytest.mark.parametrize("jump", [5 * 3600, -5 * 3600, 7000 * DAY, -7000 * DAY])
+def test_the_clock_jumps_in_the_middle_of_a_run_and_back_in_another(field: Field, jump: int) -> None:
+    """By hours and by years: no run, lease or scan is stuck, and what is edited before, between and after arrives."""
+    field.link(field.a, field.b)
+    for number in range(60):
+        field.b.insert("gis_location", name=f"there {number}")
+    uuid = field.a.insert("gis_location", name="here")
+
+    class Jump(Wire):
+        to = jump
+
+        def answer(self, body: bytes) -> bytes:
+            set_clock(field.a, self.to)
+            return super().answer(body)
+
+    back = Jump()
+    back.to = 0
+    assert field.run(wire=Jump()) == "success"
+    field.a.update("gis_location", uuid, name="edited between")
+    field.b.insert("org_organisation", name="new between")
+    assert field.run() == "success"
+    assert list(same(field.a, field.b)) == []
+    field.a.trouble.plan("kill", 60)
+    assert field.run(wire=back) == "killed"
+    set_clock(field.a, 0)
+    field.a.update("gis_location", uuid, name="edited after")
+    field.clock.advance(field.a.settings.lease_time + 60)
+    assert field.run() == "success"
+    field.later()
+    assert field.run() == "success"
+    assert list(same(field.a, field.b)) == [] and field.b.get("gis_location", uuid).name == "edited after"
