@@ -102,3 +102,20 @@ def test_what_cannot_be_done_is_said(desk: Desk) -> None:
     desk.here.shell("db(db.sync_repository.id > 0).update(url='http://127.0.0.1:9/eden')")
     status, said = desk.type("plan", appdir, "Headquarters")
     assert status == 1 and "Peer repository unavailable" in said
+
+
+def test_doctor_names_and_creates_what_is_missing(desk: Desk) -> None:
+    appdir = str(desk.here.appdir)
+    key = desk.here.appdir / "private" / "s3sync.key"
+    key.chmod(0o644)
+    status, said = desk.type("doctor", appdir)
+    assert status == 1
+    assert "org_organisation has no index on modified_on" in said and "org_office has no index on modified_on" in said
+    assert "on uuid" not in said                                 # unique columns have one
+    assert "can be read by others" in said and "No worker gives a sign of life" in said
+    assert "rollback journal" not in said                        # the application switches the write-ahead log on itself
+    assert "Nobody can be asked" in desk.type("doctor", appdir, "--repair")[1]
+    assert desk.type("doctor", appdir, "--repair", "--yes")[1].count("Done.") >= 3
+    assert key.stat().st_mode & 0o777 == 0o600
+    status, said = desk.type("doctor", appdir)
+    assert status == 1 and "No worker" in said and "modified_on" not in said and "s3sync.key" not in said

@@ -7,9 +7,9 @@ from typing import Sequence
 
 from .. import __version__
 from ..errors import SyncError
-from . import install, look, worker
+from . import doctor, install, look, worker
 
-GROUPS = (install, look, worker)
+GROUPS = (install, look, worker, doctor)
 
 
 def parser() -> argparse.ArgumentParser:

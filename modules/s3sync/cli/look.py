@@ -94,7 +94,7 @@ def run_compare(options: argparse.Namespace) -> int:
         if not options.repair or found.equal:
             return 0 if found.equal else 1
         number = sum(bool(d.direction) for task in found.tasks for d in task.differences)
-        if not number or not (options.yes or _asked(f"Move these {number} records with the next synchronization?")):
+        if not number or not (options.yes or asked(f"Move these {number} records with the next synchronization?")):
             print("Nothing was queued.")
             return 1
         print(f"{app.repair(found)} records are queued for the next synchronization.")
@@ -127,7 +127,7 @@ def _short(text: str) -> str:
     return f"{line[:57]}..." if len(line) > 60 else line or "(empty)"
 
 
-def _asked(question: str) -> bool:
+def asked(question: str) -> bool:
     """Does whoever sits at the terminal say yes? Nobody there means no."""
     if not sys.stdin.isatty():
         print("Nobody can be asked: add --yes.")
