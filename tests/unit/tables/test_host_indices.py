@@ -4,6 +4,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from local_sites import LocalSite
+
 from s3sync.tables import host_indices
 
 
