@@ -10,7 +10,7 @@ from ..errors import NotAuthenticated
 from ..hosts.eden import EdenHost
 from ..tables import ensure_indices, site_uuid
 from ..tables.eden import TABLES
-from . import models, passwords, service
+from . import models, passwords, schema, service
 
 #: settings of Eden's own module, which stand beside ours in ``settings.sync``
 EDENS = frozenset(("data_repository", "upload_filename", "mcb_resource_identifiers", "mcb_domain_identifiers"))
@@ -44,8 +44,9 @@ class EdenApp(App):
 
     def start(self, answering: bool = False) -> None:
         """Define the tables, make this site's identity if it has none yet, encrypt passwords of before."""
-        for name in TABLES:
-            self.s3db.table(name, db_only=True)
+        with schema.provided(self.db):
+            for name in TABLES:
+                self.s3db.table(name, db_only=True)
         ensure_indices(self.db)
         self._host = self.new_host()
         passwords.encrypt_all(self.db, self.vault)
