@@ -27,7 +27,7 @@ def add_commands(commands: Any) -> None:
                              help="go on although installed files were edited; copies of them are kept")
         command.add_argument("-v", "--verbose", action="store_true", help="name every file")
         if name == "uninstall":
-            command.add_argument("--python", metavar="PATH", default=sys.executable,
+            command.add_argument("--python", metavar="PATH",
                                  help="the interpreter web2py runs with, if it is not the one of this command")
             command.add_argument("--keep-encrypted", action="store_true",
                                  help="leave stored passwords as they are: the module that was there before cannot read them")
@@ -60,7 +60,7 @@ def run_uninstall(options: argparse.Namespace) -> int:
     """Restore what was there before."""
     application = Application(options.appdir)
     if not options.dry_run and not options.keep_encrypted and passwords.needed(application):
-        count, lost = passwords.turn_back(application, options.python)
+        count, lost = passwords.turn_back(application, (options.python or sys.executable))
         print(f"{count} stored passwords are in clear text again.")
         if lost:
             print(f"These could not be read and have to be typed again: {', '.join(lost)}")
