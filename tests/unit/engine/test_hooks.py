@@ -70,6 +70,18 @@ def test_the_general_callbacks_stand_in(here: ShapedSite) -> None:
     assert calls.names == ["first", "second", "mine"] * 2
 
 
+def test_onaccept_finds_the_super_record(here: ShapedSite) -> None:
+    found = []
+
+    def onaccept(form: Any) -> None:
+        row = here.db.pr_person[form.vars.id]
+        found.append(here.db.pr_pentity[row.pe_id].uuid if row.pe_id else None)
+
+    declare(here.db, "pr_person", super_entity="pr_pentity", onaccept=onaccept)
+    here.one(record("pr_person", "p1", {"first_name": "A"}))
+    assert found == ["p1"]
+
+
 def test_references_reach_callbacks_as_local_ids(here: ShapedSite) -> None:
     calls = Calls()
     declare(here.db, "org_office", onvalidation=calls.hook("onvalidation", reads=form))

@@ -82,6 +82,19 @@ def test_pull_the_record_first_and_its_file_when_it_can_be_had(galleries: Any) -
     assert synchronize(a, b, number) == "success" and moved(a) == [0, 0]   # nobody's version has changed
 
 
+def test_asked_for_at_growing_intervals(galleries: Any) -> None:
+    a, b, number = galleries
+    b.picture("theirs", b"content")
+    peer = Moody(a, b)
+    peer.why = "no"
+    asked = []
+    for minute in (0, 1, 2, 10, 12, 20, 30, 35, 54, 60):          # again with the next run, then after 10 and 20 minutes
+        a.skew = timedelta(minutes=minute)
+        run(a, peer, number)
+        asked.append(peer.asked)
+    assert asked == [1, 2, 2, 2, 3, 3, 3, 4, 4, 4]
+
+
 def test_waiting_changes_nobodys_version(galleries: Any) -> None:
     a, b, number = galleries
     theirs = b.picture("theirs", b"content")
