@@ -1,6 +1,8 @@
 """G12: no success where something failed or waits; every record's fate can be found."""
 from __future__ import annotations
 
+from datetime import datetime, timedelta
+
 import pytest
 from faults import Wire
 from practice import Field, sql
@@ -92,6 +94,10 @@ def test_old_entries_are_forgotten_and_young_ones_kept(field: Field) -> None:
     field.run()
     field.run()
     assert sql(field.a, "SELECT COUNT(*) FROM sync_run") == [(2,)]
+    oldest, = sql(field.a, "SELECT MIN(timestmp) FROM sync_log")[0]
+    retained = field.a.now() - timedelta(days=field.a.settings.log_retention)
+    assert datetime.fromisoformat(str(oldest)) >= retained and len(field.a.log()) == 8
+    assert sql(field.a, "SELECT COUNT(*) FROM sync_run_task") == [(8,)]
 
 
 def test_what_an_earlier_run_left_behind_is_no_success(field: Field) -> None:
