@@ -112,6 +112,7 @@ class Pair:
                            "password": self._password},
             "tasks": [], "user": None, "permissions": {}})
         for site in self.sites:
+            site.configure(migrate=False)        # as in production
             site.storage.save("empty")
 
     def start(self) -> None:

@@ -10,7 +10,7 @@ deployment_settings = Storage()
 
 
 def read_site_file():
-    """The settings of this one site: {"system_name": …, "public_url": …, "database": …, "sync": {…}}, all optional."""
+    """This site's own settings: {"system_name": …, "public_url": …, "database": …, "migrate": …, "sync": {…}}, all optional."""
     path = os.path.join(request.folder, "private", "site.json")
     if not os.path.exists(path):
         return Storage()
@@ -24,7 +24,7 @@ deployment_settings.base = Storage(
     system_name=site_file.system_name or "Sahana Eden",
     system_role=site_file.system_role or "",
     public_url=site_file.public_url or "http://127.0.0.1:8000",
-    migrate=True,
+    migrate=site_file.migrate is not False,      # False in production, once the tables are there
 )
 deployment_settings.database = os.environ.get("EDEN_DATABASE_URI") or site_file.database or "sqlite://storage.db"
 
