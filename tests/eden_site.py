@@ -97,6 +97,7 @@ class EdenSite(ShapedSite):
     ----------
     calls : what s3sync called of Eden's, in order
     asked : tables that were asked of the loader
+    realm : the deployment's function for realms
     """
 
     def connect(self) -> None:
@@ -106,6 +107,7 @@ class EdenSite(ShapedSite):
         self.components: dict[str, Mapping[str, Any]] = {}
         self.approving: set[str] = set()
         self.audits = False
+        self.realm: Any = None
         self.s3db, self.auth = Loader(self), People(self)
         current.model = {"components": self.components}
         current.response = Storage(s3=Storage(bulk=False))
@@ -133,7 +135,7 @@ class EdenSite(ShapedSite):
 
     def host(self, **more: Any) -> EdenHost:
         """A host for one run."""
-        deployment = SimpleNamespace(get_security_audit_write=lambda: self.audits,
+        deployment = SimpleNamespace(get_security_audit_write=lambda: self.audits, get_auth_realm_entity=lambda: self.realm,
                                      get_import_callback=lambda table, key: self.s3db.get_config(table, key) or
                                      self.s3db.get_config(table, key[7:]))
         return EdenHost(self.db, self.auth, self.uuid, s3db=self.s3db, settings=deployment, **more)

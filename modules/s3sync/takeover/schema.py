@@ -27,7 +27,8 @@ def lacking(db: Any) -> list[str]:
     for name in scratch.tables:
         if not name.startswith("sync_"):
             continue
-        columns = ", ".join(f'"{field._rname.strip(chr(34))}"' for field in scratch[name])
+        # with the table's name before it: SQLite takes a quoted name that is no column for a text
+        columns = ", ".join(f'"{name}"."{field._rname.strip(chr(34))}"' for field in scratch[name])
         try:
             with database.savepoint():
                 database.rows(f'SELECT {columns} FROM "{name}" WHERE 1 = 0')

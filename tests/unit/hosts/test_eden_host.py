@@ -124,6 +124,14 @@ def test_an_update_leaves_the_owner_and_moves_the_realm_where_that_is_configured
     assert [c for c in eden.calls if c[0] == "set_realm_entity"] == [("set_realm_entity", PERSON, number, True)]
 
 
+def test_owners_are_asked_for_only_where_they_depend_on_the_record(eden: EdenSite) -> None:
+    eden.one(record("gis_location", "l1", {"name": "Nairobi"}))
+    assert eden.names() == []
+    eden.realm = lambda table, row: 0
+    eden.one(record("gis_location", "l2", {"name": "Mombasa"}))
+    assert eden.names() == ["s3_set_record_owner"]
+
+
 def test_a_deletion(eden: EdenSite) -> None:
     eden.audits = True
     eden.configure(PERSON, super_entity="pr_pentity", ondelete_cascade=eden.hook("ondelete_cascade"),
@@ -160,7 +168,7 @@ def test_eden_knows_that_records_come_in_bulk_and_gets_no_task_per_location(eden
 
     eden.configure("gis_location", onaccept=accept)
     eden.one(record("gis_location", "l1", {"name": "Nairobi"}))
-    assert eden.names() == ["s3_set_record_owner", "bulk", "update_location_tree", "run_async"]
+    assert eden.names() == ["bulk", "update_location_tree", "run_async"]
     assert ("bulk", True) in eden.calls and ("update_location_tree", {"id": eden.id_of("gis_location", "l1")}) in eden.calls
     assert ("run_async", "org_site_check", [1]) in eden.calls
     assert current.response.s3.bulk is False
