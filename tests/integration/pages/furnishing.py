@@ -40,7 +40,7 @@ record = table(table.insert(name=arguments["text"] + " Relief", comments="Ours")
 def versions(status, theirs):
     return db.sync_conflict.insert(
         repository_id=arguments["repository"], tablename="org_organisation", record_uuid=record.uuid, policy="ASK", status=status,
-        mine=json.dumps(dict(name=record.name, comments="Ours")), theirs=json.dumps(theirs), theirs_vector="elsewhere:1",
+        mine=json.dumps(dict(name=record.name, comments="Ours")), theirs=json.dumps(theirs), theirs_vector="ee5e00000000:1",
         mine_modified_on=now, theirs_modified_on=now, found_on=now)
 xml = (f'<s3xml><resource name="org_office" uuid="{record.uuid}-office" modified_on="2026-01-01T00:00:00Z"><data field="name">'
        f'Depot</data><reference field="organisation_id" resource="org_organisation" uuid="{record.uuid}"/></resource></s3xml>')
