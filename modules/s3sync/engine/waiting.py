@@ -114,16 +114,21 @@ class Waits:
     target_uuid: str
     since: datetime | None
     gone: bool
+    file: str | None = None        #: original name, if it is a file that is waited for
+    reason: str = ""               #: why that could not be had
+    next_on: datetime | None = None
 
 
 def listed(site: Site, repository_id: int | None = None, limit: int = 50, offset: int = 0) -> Listing[Waits]:
-    """References that wait for their target, oldest first."""
-    columns = ("id", "repository_id", "tablename", "record_uuid", "fieldname", "target_table", "target_uuid", "since")
+    """References that wait for their target, and files, oldest first."""
+    columns = ("id", "repository_id", "tablename", "record_uuid", "fieldname", "target_table", "target_uuid", "since",
+               "filename", "error", "next_on")
     total, rows = listing(site, "sync_waiting", columns, {"repository_id": repository_id}, '"id"', limit, offset)
     known = labels(site, ((row[2], row[3]) for row in rows))
     found = []
     for row in rows:
         version = site.index.versions(row[5], [row[6]]).get(row[6])
         found.append(Waits(int(row[0]), row[1], row[2], row[3], known.get((row[2], row[3]), row[3]), row[4], row[5], row[6],
-                           moment(row[7]), version is not None and version.deleted))
+                           moment(row[7]), version is not None and version.deleted,
+                           (row[8] or "") if row[5] == MARK else None, row[9] or "", moment(row[10])))
     return Listing(total, found)

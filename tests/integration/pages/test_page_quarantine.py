@@ -87,5 +87,14 @@ class TestWaiting:
         assert "Red Cross Relief org_organisation parent org_organisation Red Cross" in page
         assert f'href="/eden/sync/waiting?repository={repository}">1 reference waiting' in admin.get("/sync/index").text
 
+    def test_a_file(self, site: Any, admin: Visitor, repository: int, found: Any) -> None:
+        site.shell("""
+db.sync_waiting.insert(tablename="org_organisation", record_uuid=arguments["uuid"], fieldname="logo", target_table="file:",
+                       target_uuid="0" * 32, repository_id=arguments["repository"], since=request.utcnow, attempts=1,
+                       next_on=request.utcnow, filename="<logo>.png", error="it has more than 100 bytes")
+""", {"repository": repository, "uuid": found["uuid"]})
+        page = text(admin.get(f"/sync/waiting?repository={repository}"))
+        assert "Relief org_organisation logo File <logo>.png it has more than 100 bytes; next attempt" in page
+
     def test_of_another_repository(self, admin: Visitor, repository: int) -> None:
         assert "No reference is waiting" in text(admin.get(f"/sync/waiting?repository={repository}"))
