@@ -46,7 +46,8 @@ class Standalone:
             exec(compile(source, str(models), "exec"), environment)     # as web2py does with its models
         discover(self.db, folder)
         scheduler_tables.define(self.db, application=f"{home.name}/default")
-        environment["request"] = SimpleNamespace(application=home.name, folder=str(home), env=SimpleNamespace(http_host=""))
+        environment["request"] = SimpleNamespace(application=home.name, folder=str(home),
+                                                 env=SimpleNamespace(http_host="", server_name="", wsgi_url_scheme=""))
         self.app = App(environment)
         self.app.start()
         self.db.commit()
