@@ -94,6 +94,9 @@ class EdenHost(Web2pyHost):
         if not self._complete:
             self._complete = True
             self.s3db.load_all_models()
+            if getattr(self.dal, "_lazy_tables", False):       # what refers to what is known once tables are really defined
+                for name in list(self.dal.tables):
+                    _ = self.dal[name]
 
     def tables(self) -> list[str]:
         self.complete()

@@ -1,0 +1,81 @@
+"""Tests against Sahana Eden sites that somebody runs; docs/how-to/interop.md says how to name them.
+
+Nothing here starts, installs or configures an Eden. Without the variables nothing is collected.
+"""
+from __future__ import annotations
+
+import os
+import subprocess
+import uuid
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import requests
+from lxml import etree
+
+PREFIX = "S3SYNC_INTEROP_"
+
+if not os.environ.get(f"{PREFIX}URL"):
+    collect_ignore_glob = ["test_*.py"]
+
+
+@dataclass
+class Eden:
+    """A running site. `folder` and `python` are needed where a run of its own is asked for."""
+
+    url: str
+    user: str
+    password: str
+    folder: Path | None = None
+    python: str = ""
+
+    def get(self, path: str, **more: object) -> requests.Response:
+        return requests.get(f"{self.url}/{path}", auth=(self.user, self.password), timeout=120, **more)  # type: ignore[arg-type]
+
+    def post(self, path: str, body: bytes, content_type: str = "text/xml") -> requests.Response:
+        return requests.post(f"{self.url}/{path}", data=body, auth=(self.user, self.password), timeout=600,
+                             headers={"Content-Type": content_type})
+
+    def records(self, path: str) -> dict[str, etree._Element]:
+        """Top-level records of a document, by uuid."""
+        answer = self.get(path)
+        assert answer.status_code == 200, answer.text[:500]
+        return {element.get("uuid"): element for element in etree.fromstring(answer.content).findall("resource")}
+
+    def shell(self, code: str) -> str:
+        """Execute code with the application's models; what it prints after a line ``---``."""
+        assert self.folder is not None
+        script = self.folder.parent.parent / f"interop-{uuid.uuid4().hex}.py"
+        script.write_text(f"print('---')\n{code}\ndb.commit()\n")
+        try:
+            done = subprocess.run([self.python, "web2py.py", "-S", self.folder.name, "-M", "-R", str(script)],
+                                  cwd=script.parent, capture_output=True, text=True, timeout=900, check=False)
+        finally:
+            script.unlink()
+        assert "---" in done.stdout, done.stderr[-2000:] or done.stdout[-2000:]
+        assert "Traceback" not in done.stderr + done.stdout, done.stderr[-2000:] + done.stdout[-2000:]
+        return done.stdout.partition("---")[2].strip()
+
+
+def _site(prefix: str) -> Eden:
+    given = {name: os.environ.get(f"{prefix}{name.upper()}", "") for name in ("url", "user", "password", "folder", "python")}
+    missing = [f"{prefix}{name.upper()}" for name in ("url", "user", "password") if not given[name]]
+    if missing:
+        pytest.fail(f"set {', '.join(missing)}: see docs/how-to/interop.md")
+    return Eden(given["url"].rstrip("/"), given["user"], given["password"], Path(given["folder"]) if given["folder"] else None,
+                given["python"])
+
+
+@pytest.fixture(scope="session")
+def eden() -> Eden:
+    """An Eden with s3sync in it, and an administrator's credentials."""
+    return _site(PREFIX)
+
+
+@pytest.fixture(scope="session")
+def peer() -> Eden:
+    """Another Eden, with or without s3sync."""
+    if not os.environ.get(f"{PREFIX}PEER_URL"):
+        pytest.skip("no second site was named (S3SYNC_INTEROP_PEER_URL)")
+    return _site(f"{PREFIX}PEER_")
