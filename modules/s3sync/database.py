@@ -151,6 +151,8 @@ class Database:
         marks = "(" + ", ".join(["?" if self.dialect == "sqlite" else "%s"] * len(names)) + ")"
         if self.dialect == "postgres":
             from psycopg2.extras import execute_values
+            # it refuses to touch a row twice in one statement: the last one counts, as where they come one by one
+            rows = list({tuple(row[:len(keys)]): row for row in rows}.values())
             execute_values(self._cursor, self._adapt(sql) + "%s" + tail, rows, template=marks, page_size=500)
         else:
             self._cursor.executemany(self._adapt(sql) + marks + self._adapt(tail), rows)

@@ -11,6 +11,7 @@ from ..hosts.callback import HookError, ImportItem, Values, call
 from ..hosts.table import TableMap, canonical_default
 from ..s3xml.record import Record
 from ..s3xml.values import dump
+from .check import KINDS
 from .resolve import python_values
 from .site import Site
 
@@ -97,7 +98,11 @@ def _canonical(site: Site, table: TableMap, name: str, value: Any) -> Any:
         if name in table.list_references:
             known = site.references.uuids(table.list_references[name], [int(each) for each in value])
             return sorted(known[int(each)] for each in value)
-        return canonical_default(table.schema.by_name[name], value)
+        field = table.schema.by_name[name]
+        wanted = KINDS.get(field.type)
+        if wanted is not None and (not isinstance(value, wanted) or isinstance(value, bool) != (field.type == "boolean")):
+            raise TypeError
+        return canonical_default(field, value)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise HookError(f"xml_post_parse left {value!r:.80} in {name}") from error
 

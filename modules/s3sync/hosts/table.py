@@ -212,6 +212,8 @@ def _select(table: str, name: str, kind: str, dialect: str) -> str:
             return f"DATE_FORMAT({column}, '%Y-%m-%dT%H:%i:%s')"
         # a date alone counts as its midnight
         return f"substr(replace({column}, ' ', 'T') || 'T00:00:00', 1, 19)"
+    if kind == "json" and dialect == "postgres":
+        return f"CAST({column} AS TEXT)"          # its driver would decode it: a string would not be told from JSON text
     if dialect == "sqlite" and kind in ("date", "time"):
         return f"CAST({column} AS TEXT)"
     return column

@@ -121,8 +121,8 @@ def test_an_error_in_xml_post_parse_is_the_fate_of_its_record(here: ShapedSite) 
     declare(here.db, TABLE, xml_post_parse=post_parse)
     bad = organisation('<data field="name">BAD</data>', "o2") + organisation('<data field="name">ODD</data>', "o3")
     found = imported(here, bad + organisation(NAME))
-    assert found["o1"] == "created" and found["o2"] == "rejected"
-    assert here.get(TABLE, "o2") is None
+    assert found["o1"] == "created" and found["o2"] == found["o3"] == "rejected"
+    assert here.get(TABLE, "o2") is None and here.get(TABLE, "o3") is None
 
 
 def test_import_prep_changes_the_tree_before_it_is_read(here: ShapedSite) -> None:
