@@ -1,9 +1,7 @@
 """A site whose database was put back to a backup gets back what it lost, and what is edited there afterwards is not lost."""
 from __future__ import annotations
 
-import sqlite3
-from pathlib import Path
-from typing import Any
+from typing import Any, Dict, List, Tuple
 
 import pytest
 from clocked_site import ClockedSite
@@ -27,14 +25,24 @@ def run(field: Field, me: ClockedSite | None = None, other: ClockedSite | None =
     return Runner(me.open(), lambda repository, site: lambda: peer).synchronize(field.links[me.name, other.name])
 
 
-def backup(site: ClockedSite, folder: Path) -> sqlite3.Connection:
-    kept = sqlite3.connect(folder / f"{site.name}.backup", detect_types=sqlite3.PARSE_DECLTYPES)
-    site.db._adapter.connection.backup(kept)
-    return kept
+Backup = Dict[str, Tuple[List[str], List[Any]]]
 
 
-def restore(site: ClockedSite, kept: sqlite3.Connection) -> None:
-    kept.backup(site.db._adapter.connection)
+def backup(site: ClockedSite) -> Backup:
+    """All rows of all tables, with their columns."""
+    found = {}
+    for name in site.db.tables:
+        columns = [field._rname for field in site.db[name]]
+        found[name] = (columns, site.sql(f'SELECT {", ".join(columns)} FROM "{name}"'))
+    return found
+
+
+def restore(site: ClockedSite, kept: Backup) -> None:
+    site.forget_foreign_keys()
+    for name, (columns, rows) in kept.items():
+        site.sql(f'DELETE FROM "{name}"')
+        for row in rows:
+            site.sql(f'INSERT INTO "{name}" ({", ".join(columns)}) VALUES ({", ".join("?" * len(row))})', *row)
 
 
 @pytest.fixture(params=["active", "passive"])
@@ -48,11 +56,11 @@ def names(site: ClockedSite) -> list[str]:
     return sorted(record["name"] for record in site.records(TABLE).values())
 
 
-def test_its_own_newer_records_come_back(field: Field, scene: tuple[ClockedSite, ClockedSite], tmp_path: Path) -> None:
+def test_its_own_newer_records_come_back(field: Field, scene: tuple[ClockedSite, ClockedSite]) -> None:
     lost, other = scene
     old = lost.insert(TABLE, name="old")
     run(field)
-    kept = backup(lost, tmp_path)
+    kept = backup(lost)
     lost.update(TABLE, old, name="edited")
     lost.insert(TABLE, name="made after the backup")
     other.insert(TABLE, name="from the other")
@@ -71,12 +79,12 @@ def test_its_own_newer_records_come_back(field: Field, scene: tuple[ClockedSite,
 
 @pytest.mark.parametrize("edits", [1, 30])
 def test_what_is_edited_there_meanwhile_is_neither_lost_nor_ignored(
-        field: Field, scene: tuple[ClockedSite, ClockedSite], tmp_path: Path, edits: int) -> None:
+        field: Field, scene: tuple[ClockedSite, ClockedSite], edits: int) -> None:
     """Numbers are given a second time, to other edits, as many as the others know of or more: nobody may take them for those."""
     lost, other = scene
     records = [lost.insert(TABLE, name=f"{number}") for number in range(3)]
     run(field)
-    kept = backup(lost, tmp_path)
+    kept = backup(lost)
     lost.update(TABLE, records[0], name="before the crash")
     lost.insert(TABLE, name="lost")
     run(field)
@@ -95,13 +103,13 @@ def test_what_is_edited_there_meanwhile_is_neither_lost_nor_ignored(
     assert moved(field.a) == {}
 
 
-def test_every_peer_gives_back_what_it_has(field: Field, tmp_path: Path) -> None:
+def test_every_peer_gives_back_what_it_has(field: Field) -> None:
     c = field.site("c")
     field.link(field.a, field.b, TABLE)
     field.link(field.a, c, "gis_location")
     run(field)
     run(field, field.a, c)
-    kept = backup(field.a, tmp_path)
+    kept = backup(field.a)
     one, two = field.a.insert(TABLE, name="at b"), field.a.insert("gis_location", name="at c")
     run(field)
     run(field, field.a, c)
@@ -114,10 +122,10 @@ def test_every_peer_gives_back_what_it_has(field: Field, tmp_path: Path) -> None
         assert moved(field.a) == {}
 
 
-def test_a_backup_from_before_the_first_contact(field: Field, tmp_path: Path) -> None:
+def test_a_backup_from_before_the_first_contact(field: Field) -> None:
     number = register(field.a, field.b, [dict(resource_name=TABLE, mode=3)])
     field.links["a", "b"] = number
-    kept = backup(field.a, tmp_path)
+    kept = backup(field.a)
     uuid = field.a.insert(TABLE, name="one")
     run(field)
     restore(field.a, kept)
