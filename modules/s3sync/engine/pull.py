@@ -14,8 +14,9 @@ from .outcome import Outcome
 from .pace import Pace
 from .peer import Batch, Peer, Task
 from .progress import Step
-from .scope import covered, scope_digest
+from .scope import covered
 from .site import Site
+from .transfer import Transfer
 
 T = TypeVar("T")
 
@@ -34,20 +35,14 @@ def wait(future: Future[T], beat: Callable[[], None]) -> T:
             beat()
 
 
-class Puller:
+class Puller(Transfer):
     """Pulls one task from a peer of our kind.
 
     The next page is on its way while this one is applied.
     """
 
     def __init__(self, site: Site, peer: Peer, repository_id: int, repository_uuid: str, task: Task, step: Step) -> None:
-        self.site = site
-        self.peer = peer
-        self.repository_id = repository_id
-        self.repository_uuid = repository_uuid
-        self.task = task
-        self.step = step
-        self.scope = scope_digest(task)
+        super().__init__(site, peer, repository_id, repository_uuid, task, step)
         self.applier = Applier(site, repository_id, repository_uuid, task.policies, task.id)
         self.covered = covered(site, task) if site.host.carries(task.resource) else frozenset()
         self.applier.covered = self.covered

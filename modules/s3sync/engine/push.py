@@ -17,8 +17,9 @@ from .pace import Pace
 from .peer import Peer, Receipt, Task
 from .progress import Step
 from .pull import Puller, wait
-from .scope import scope, scope_digest
+from .scope import scope
 from .site import Site
+from .transfer import Transfer
 
 
 def document(site: Site, records: Sequence[Record], root: dict[str, str] | None = None, files: bool = True) -> bytes:
@@ -59,20 +60,14 @@ PACKED = 7
 PATIENCE = 1000
 
 
-class Pusher:
+class Pusher(Transfer):
     """Pushes one task to a peer of our kind.
 
     The next page is read while this one is on its way.
     """
 
     def __init__(self, site: Site, peer: Peer, repository_id: int, repository_uuid: str, task: Task, step: Step) -> None:
-        self.site = site
-        self.peer = peer
-        self.repository_id = repository_id
-        self.repository_uuid = repository_uuid
-        self.task = task
-        self.step = step
-        self.scope = scope_digest(task)
+        super().__init__(site, peer, repository_id, repository_uuid, task, step)
         self.exporter = Exporter(site)
         self._echo: dict[str, int] = {}
         self._asked: set[tuple[str, str]] = set()

@@ -19,6 +19,7 @@ from .progress import Step
 from .pull import chunks
 from .scope import covered, scope
 from .site import Site
+from .transfer import Transfer
 
 #: records named in the URL of one read
 READ = 40
@@ -26,18 +27,14 @@ READ = 40
 STAMP = "%Y-%m-%dT%H:%M:%S"
 
 
-class PlainPusher:
+class PlainPusher(Transfer):
     """Pushes one task to a plain Eden.
 
     It cannot be told which version we saw: what is edited there between our read and our write is overwritten.
     """
 
     def __init__(self, site: Site, peer: Peer, repository_id: int, repository_uuid: str, task: Task, step: Step) -> None:
-        self.site = site
-        self.peer = peer
-        self.repository_id = repository_id
-        self.task = task
-        self.step = step
+        super().__init__(site, peer, repository_id, repository_uuid, task, step)
         self.exporter = Exporter(site)
         self.agreement = Agreement(site, repository_id, repository_uuid)
         self.agreement.source = peer.file

@@ -1,7 +1,7 @@
 """Local ids to uuids and back, in batches, with a bounded memory of what was looked up."""
 from __future__ import annotations
 
-from typing import Callable, Iterable
+from typing import Any, Callable, Iterable
 
 from ..database import Database
 
@@ -26,26 +26,22 @@ class References:
     def uuids(self, table: str, ids: Iterable[int]) -> dict[int, str]:
         """uuid by id, for those that exist. The result may hold more than was asked for."""
         known = self._uuids.setdefault(table, {})
-        missing = {i for i in ids if i not in known}
-        if missing:
-            _trim(known)
-            key = self.key(table)
-            for number, uuid in self.db.rows_in(
-                    f'SELECT "{key}", "uuid" FROM "{table}" WHERE "{key}" IN ({{}})', missing):
-                known[number] = uuid
+        known.update(self._look_up(table, self.key(table), known, ids))
         return known
 
     def ids(self, table: str, uuids: Iterable[str]) -> dict[str, int]:
         """id by uuid, for those that exist. The result may hold more than was asked for."""
         known = self._ids.setdefault(table, {})
-        missing = {u for u in uuids if u not in known}
-        if missing:
-            _trim(known)
-            key = self.key(table)
-            for number, uuid in self.db.rows_in(
-                    f'SELECT "{key}", "uuid" FROM "{table}" WHERE "uuid" IN ({{}})', missing):
-                known[uuid] = number
+        known.update((uuid, number) for number, uuid in self._look_up(table, "uuid", known, uuids))
         return known
+
+    def _look_up(self, table: str, column: str, known: dict[Any, Any], wanted: Iterable[Any]) -> Iterable[Any]:
+        """(id, uuid) of records by one of these, as far as they are not known."""
+        missing = {each for each in wanted if each not in known}
+        if not missing:
+            return ()
+        _trim(known)
+        return self.db.rows_in(f'SELECT "{self.key(table)}", "uuid" FROM "{table}" WHERE "{column}" IN ({{}})', missing)
 
     def instances(self, table: str, uuids: Iterable[str]) -> dict[str, str]:
         """Instance table by uuid, for records of a super-entity."""
