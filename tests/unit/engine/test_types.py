@@ -77,7 +77,8 @@ def state(site: Typed) -> dict[str, dict[str, Any]]:
     """All records in canonical form, by uuid."""
     here = site.open()
     table = here.table(TABLE)
-    return {row.uuid: row.values for row in here.index.canonical(table, table.select("1=1"))}
+    rows = here.index.canonical(table, table.select("1=1"))
+    return {row.uuid: row.values for row in sorted(rows, key=lambda row: row.uuid)}
 
 
 def moved(source: Typed, target: Typed, plain: bool) -> list[str]:
