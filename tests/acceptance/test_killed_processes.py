@@ -1,7 +1,7 @@
 """Real sites, real workers and servers, killed with -9 at random moments, on each database: nothing is lost, or done twice.
 
-S3SYNC_TEST_DATABASES: which databases (default all); S3SYNC_KILLS: how often the worker is killed (default once or twice);
-S3SYNC_SEED: when.
+S3SYNC_TEST_DATABASES says on which databases (default all), S3SYNC_KILLS how often the worker is killed (default once or twice),
+S3SYNC_SEED when.
 """
 from __future__ import annotations
 
