@@ -5,18 +5,22 @@ Eden's parts are used as its own importer and exporter use them (eden-asp, modul
 from __future__ import annotations
 
 import json
+import logging
 from contextlib import contextmanager
+from functools import partial
 from typing import Any, Iterable, Iterator, Mapping, Sequence
 
 from gluon import current
 
 from ..errors import UnknownResource
 from ..s3xml.schema import Schema
-from .base import Component, Hooks
-from .callback import Form, Values
+from .base import Component, Hook, Hooks
+from .callback import Form, HookError, Values, call
 from .query import to_query
 from .table import TableMap
 from .web2py import FORBIDDEN, Web2pyHost
+
+logger = logging.getLogger("s3sync")
 
 #: Columns whose values mean something at their own site only: gis_location.path is made of local ids
 LOCAL = {"gis_location": frozenset(("path",))}
@@ -161,6 +165,9 @@ class EdenHost(Web2pyHost):
         chosen = getattr(self.deployment, "get_import_callback", None)   # a deployment may have others for imports
         for method in ("create_onaccept", "update_onaccept"):
             named[method] = chosen(tablename, method) if chosen else get(tablename, method)
+        for method in ("onvalidation", "create_onvalidation", "update_onvalidation"):
+            if named[method]:
+                named[method] = partial(_forgiven, named[method], tablename)
         return Hooks(onaccept=get(tablename, "onaccept"), **named)
 
     def validators(self, tablename: str) -> Mapping[str, list[Any]]:
@@ -278,7 +285,7 @@ class EdenHost(Web2pyHost):
         def here(name: str, args: Sequence[Any] = (), vars: Mapping[str, Any] | None = None, timeout: int = 300) -> Any:
             if name != TREE_TASK:
                 return run_async(name, args=list(args), vars=dict(vars or {}), timeout=timeout)
-            return current.gis.update_location_tree(json.loads(args[0]))
+            return _forgiven(current.gis.update_location_tree, "gis_location", json.loads(args[0]))
 
         task.run_async = here
         try:
@@ -286,6 +293,18 @@ class EdenHost(Web2pyHost):
         finally:
             task.run_async = run_async
             s3.bulk = bulk
+
+
+def _forgiven(hook: Hook, tablename: str, argument: Any) -> Any:
+    """Call Eden's code; what it raises is logged and goes no further, as in Eden's own imports.
+
+    Some of it depends on packages that are not installed everywhere (Shapely), and has a bad time without.
+    """
+    try:
+        return call(hook, argument, tablename=tablename)
+    except HookError as error:
+        logger.error("%s: %s (ignored)", tablename, error)
+        return None
 
 
 def _kept(validator: Any) -> bool:

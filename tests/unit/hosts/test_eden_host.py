@@ -177,6 +177,22 @@ def test_eden_knows_that_records_come_in_bulk_and_gets_no_task_per_location(eden
     assert eden.names() == ["run_async"]             # afterwards Eden's own again
 
 
+def test_what_a_check_raises_is_ignored_as_eden_does(eden: EdenSite, caplog: pytest.LogCaptureFixture) -> None:
+    def check(form: Any) -> None:
+        import shapely_that_is_not_there  # type: ignore[import-not-found]  # noqa: F401
+
+    def refuse(form: Any) -> None:
+        form.errors.name = "no such place"
+
+    eden.configure("gis_location", onvalidation=check)
+    assert eden.one(record("gis_location", "l1", {"name": "Nairobi"})).result == "created"
+    assert "shapely_that_is_not_there" in caplog.text
+    eden.configure("gis_location", onvalidation=[check, refuse])
+    assert eden.one(record("gis_location", "l2", {"name": "Nowhere"})).result == "created"      # it got no further
+    eden.configure("gis_location", onvalidation=refuse)
+    assert "no such place" in eden.one(record("gis_location", "l3", {"name": "Nowhere"})).reason
+
+
 # --- permissions ----------------------------------------------------------------------------------------------------
 
 
