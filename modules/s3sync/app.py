@@ -16,7 +16,7 @@ from .engine.repository import Repository, by_uuid, load
 from .engine.run import Runner
 from .engine.site import Site
 from .engine.stop import Stop
-from .errors import BadRequest, ConfigurationError, NotAuthenticated, NotPermitted, SyncError, UnknownRepository
+from .errors import BadRequest, ConfigurationError, DatabaseFailed, NotAuthenticated, NotPermitted, SyncError, UnknownRepository
 from .hosts.web2py import Web2pyHost
 from .memory import few_collections
 from .peers.connect import client_of, connect
@@ -312,6 +312,7 @@ class App:
             self._identify(request)
             asked = Request(request.env.request_method or "GET", request.vars if request.env.request_method == "GET"
                             else request.get_vars, _body(request), request.env.http_content_encoding or "")
+            site.db.commit()                      # what the models have read is old on MySQL: see `Database.see_committed`
             site.db.wait_for_locks(60)
             with few_collections():
                 answer = work(site, asked)
@@ -319,10 +320,8 @@ class App:
             site.rollback()
             answer = failure(error)
         except site.db.driver_error as error:
-            site.rollback()
             logger.exception("database error while answering a peer")
-            answer = Response(503, body=message("failed", 503, f"This site's database refused: {error}", code="database"))
-            answer.headers["Retry-After"] = "30"
+            answer = _refused(site, error)
         return _send(request, response, answer)
 
     def _identify(self, request: Any) -> None:
@@ -376,6 +375,19 @@ def _is_answer(controller: str, function: str, argument: str) -> bool:
     """Does a peer ask this, rather than a person?"""
     return controller == "sync" and (function in ("sync", "peer", "dataset") or
                                      (function == "repository" and argument.split(".")[0] == "register"))
+
+
+def _refused(site: Site, error: Exception) -> Response:
+    """The answer when the database refuses; after a deadlock or a lost connection it is soon worth another attempt."""
+    soon = site.db.transient(error)
+    try:
+        site.db.recover()
+    except DatabaseFailed:
+        soon = False
+    text = DatabaseFailed(f"{type(error).__name__}: {str(error).strip()}").message
+    answer = Response(503, body=message("failed", 503, text, code=DatabaseFailed.code))
+    answer.headers["Retry-After"] = "2" if soon else "30"
+    return answer
 
 
 def _plain(values: Any) -> dict[str, Any]:
