@@ -61,7 +61,7 @@ def exported(eden: LocalSite, resource: str, msince: str | None, components: boo
 
 
 def received(eden: LocalSite, body: bytes, overwritten: Callable[[str], object] = lambda name: None) -> list[Outcome]:
-    """Import a document with update policy NEWER; returns what was rejected. `overwritten` hears of names that go."""
+    """Import a document with update policy NEWER; returns what was rejected. `overwritten` hears of what goes: names, deletions."""
     eden.db._adapter.connection  # noqa: B018 - this thread's own
     site = eden.open()
     records = list(flatten(site, parsed(site, body)))
@@ -69,6 +69,8 @@ def received(eden: LocalSite, body: bytes, overwritten: Callable[[str], object] 
         row = eden.get(record.table, str(record.uuid))
         if row is not None and (row.name != record.values.get("name")):
             overwritten(row.name)
+        if row is not None and row.deleted and not record.deleted:
+            overwritten(f"deletion of {record.table} {record.uuid}")
     written = {(r.table, r.uuid) for r in records if _import(eden, site, r)}
     for record in records:                          # references to what stood further down in the document
         if (record.table, record.uuid) in written and not record.deleted:

@@ -235,7 +235,8 @@ def lost(ledger: Ledger, sites: list[ClockedSite], final: dict[tuple[str, str], 
     missing = [f"{value} {where}" for value, where in ledger.written.items()
                if value not in visible and value not in ledger.over and value not in texts]
     for site, table, uuid in ledger.deleted:
-        undone = (table, uuid) in ledger.undone or any(u == uuid for u, _ in versions)
+        undone = ((table, uuid) in ledger.undone or f"deletion of {table} {uuid}" in ledger.over
+                  or any(u == uuid for u, _ in versions))
         if (table, uuid) in final and not undone:
             missing.append(f"deletion of {table} {uuid} at {site}")
     return missing
