@@ -15,7 +15,7 @@ from ..engine.push import attributes, document
 from ..engine.repository import Repository
 from ..engine.scope import scope
 from ..engine.site import Site
-from ..errors import NotPermitted, UnknownResource
+from ..errors import NotPermitted, NotRegistered, UnknownResource
 from ..s3xml.record import Record
 from . import files, trial
 from .answered import Answered
@@ -39,7 +39,9 @@ def answer(site: Site, request: Request, repository: Repository | None) -> Respo
         return files.answer(site, request, resource)
     components = request.get("mcomponents").lower() != "none" and request.get("components").lower() != "none"
     task = Task(0, resource, components, filters=request.filters())
-    if request.get("s3sync") and repository is not None:
+    if request.get("s3sync"):
+        if repository is None:          # the document a plain Eden gets has components within, which such a peer passes over
+            raise NotRegistered(hint="Ask the administrator of this site to register your repository with its UUID")
         if request.get("dryrun") or request.get("compare"):
             with site.trial():
                 return _trial(site, request, repository, task)
