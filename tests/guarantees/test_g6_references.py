@@ -8,6 +8,8 @@ from faults import Wire
 from local_sites import same
 from practice import Field, moved, quarantined, sql
 
+from s3sync.errors import NotPermitted
+
 
 def office_in(field: Field) -> tuple[str, str]:
     """An office at `a` in a location that no task covers yet."""
@@ -97,4 +99,21 @@ def test_a_reference_to_a_record_that_is_deleted_keeps_nobody_waiting(field: Fie
     assert field.run(field.b, field.a) == "success" and moved(field.b) == {}
     field.a.update("gis_location", location, deleted=False)
     field.run(field.b, field.a)
+    assert field.b.get("org_office", office).location_id == field.b.id_of("gis_location", location)
+
+
+def test_what_the_peer_does_not_let_us_read_is_waited_for_and_the_log_says_so(field: Field) -> None:
+    field.link(field.b, field.a, "org_organisation", mode=1)
+    location, office = office_in(field)
+
+    class Forbidding(Wire):
+        def answer(self, body: bytes) -> bytes:
+            if b'<resource name="gis_location"' in body:
+                raise NotPermitted("read gis_location", remote=True)
+            return body
+
+    assert field.run(field.b, field.a, wire=Forbidding()) == "warning"
+    assert field.b.get("org_office", office).location_id is None
+    assert "gis_location: Not permitted: read gis_location" in field.b.log()[0].message
+    assert field.run(field.b, field.a) == "success"                       # now it may be read
     assert field.b.get("org_office", office).location_id == field.b.id_of("gis_location", location)

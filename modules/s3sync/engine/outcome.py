@@ -67,6 +67,7 @@ class Counts:
     conflicts: int = 0
     errors: list[str] = field(default_factory=list)     #: the first few reasons, for the log
     files: list[str] = field(default_factory=list)      #: the first few files that did not come with their records, likewise
+    refused: dict[str, str] = field(default_factory=dict)       #: tables of which the peer gives no records, and what it says
     again: dict[tuple[str, str], tuple[str, bool]] = field(default_factory=dict)    #: rejected ones that may yet get through
 
     def add(self, outcomes: Iterable[Outcome]) -> None:
@@ -98,7 +99,8 @@ class Counts:
 
     def copy(self) -> Counts:
         """As they are now."""
-        return replace(self, errors=list(self.errors), files=list(self.files), again=dict(self.again))
+        return replace(self, errors=list(self.errors), files=list(self.files), refused=dict(self.refused),
+                       again=dict(self.again))
 
     @property
     def changed(self) -> int:

@@ -5,7 +5,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as NotYet
 from typing import BinaryIO, Callable, Iterable, Iterator, Sequence, TypeVar
 
-from ..errors import NotPermitted
+from ..errors import NotPermitted, UnknownResource
 from ..s3xml.record import Record, Upload
 from . import attachments, cursors, quarantine, queue, waiting
 from .apply import Applier
@@ -162,8 +162,20 @@ class Puller(Transfer):
                 if site.host.carries(table) and site.host.can("create", table):
                     tables.setdefault(table, []).append(uuid)
             for table, uuids in tables.items():
-                self._fetch(pool, table, uuids)
+                self._fetch_allowed(pool, table, uuids)
         self._missing_files(pool)
+
+    def _fetch_allowed(self, pool: ThreadPoolExecutor, table: str, uuids: Sequence[str]) -> None:
+        """Fetch records of a table that perhaps we may not read at the peer: they are waited for, and the task goes on."""
+        refused = self.step.counts.refused
+        if table in refused:
+            return
+        try:
+            self._fetch(pool, table, uuids)
+        except (NotPermitted, UnknownResource) as error:
+            if not error.remote:
+                raise
+            refused[table] = error.message
 
     def _fetch(self, pool: ThreadPoolExecutor, table: str, uuids: Sequence[str]) -> None:
         batch = wait(pool.submit(self.peer.fetch, table, uuids), self.step.run.beat)

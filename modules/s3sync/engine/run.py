@@ -256,6 +256,12 @@ def summary(step: Step, quarantined: int = 0, undecided: int = 0) -> tuple[str, 
 
 
 def _summary(step: Step) -> tuple[str, str]:
+    result, message = _counted(step)
+    refused = "; ".join(f"{table}: {reason}" for table, reason in sorted(step.counts.refused.items()))
+    return result, f"{message}. What is waited for cannot be asked for: {refused}" if refused else message
+
+
+def _counted(step: Step) -> tuple[str, str]:
     counts = step.counts
     pull = step.direction == "pull"
     if not counts.records:
