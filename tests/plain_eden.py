@@ -61,7 +61,7 @@ def exported(eden: LocalSite, resource: str, msince: str | None, components: boo
 
 
 def received(eden: LocalSite, body: bytes, overwritten: Callable[[str], object] = lambda name: None) -> list[Outcome]:
-    """Import a document with update policy NEWER; returns what was rejected. `overwritten` hears of what goes: names, deletions."""
+    """Import a document with policy NEWER; returns what was rejected. `overwritten` hears of names and deletions that go."""
     eden.db._adapter.connection  # noqa: B018 - this thread's own
     site = eden.open()
     records = list(flatten(site, parsed(site, body)))

@@ -1,6 +1,7 @@
 """A MariaDB server of the tests' own, in a temporary folder, as an unprivileged user."""
 from __future__ import annotations
 
+import importlib
 import re
 import shutil
 import subprocess
@@ -27,6 +28,7 @@ class Server:
     kind = "mysql"
 
     def __init__(self) -> None:
+        importlib.import_module("pymysql")    # before anything is started
         self.folder = Path(tempfile.mkdtemp(prefix="s3sync-mariadb-"))
         self._user = unprivileged(self.folder, "mysql")
         self.port = free_port()
@@ -37,8 +39,12 @@ class Server:
                                "--skip-name-resolve"], cwd=self.folder, capture_output=True, text=True, **self._user)
         if done.returncode:
             raise RuntimeError(f"MariaDB cannot be set up:\n{done.stdout}{done.stderr}")
-        self.start()
-        self.execute("CREATE USER s3sync@'%' IDENTIFIED BY 'secret'", "GRANT ALL ON *.* TO s3sync@'%'", user="root")
+        try:
+            self.start()
+            self.execute("CREATE USER s3sync@'%' IDENTIFIED BY 'secret'", "GRANT ALL ON *.* TO s3sync@'%'", user="root")
+        except BaseException:                 # no server is left behind
+            self.stop()
+            raise
 
     def start(self) -> None:
         """Start it (again) and wait until it answers."""
@@ -54,7 +60,6 @@ class Server:
             if time.monotonic() > end or self._process.poll() is not None:
                 self._log.flush()
                 text = (self.folder / "log").read_text(errors="replace")
-                self.stop()
                 raise RuntimeError(f"MariaDB does not start:\n{text}")
             time.sleep(0.1)
 

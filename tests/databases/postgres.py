@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import glob
+import importlib
 import shutil
 import signal
 import subprocess
@@ -28,13 +29,18 @@ class Server:
     kind = "postgres"
 
     def __init__(self) -> None:
+        importlib.import_module("psycopg2")   # before anything is started
         self.folder = Path(tempfile.mkdtemp(prefix="s3sync-postgres-"))
         self._user = unprivileged(self.folder, "postgres")
         self.port = free_port()
         data = self.folder / "data"
         self._run("initdb", "-D", str(data), "-U", "s3sync", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync")
         self._log = (self.folder / "log").open("ab")
-        self.start()
+        try:
+            self.start()
+        except BaseException:                 # no server is left behind
+            self.stop()
+            raise
 
     def start(self) -> None:
         """Start it (again) and wait until it answers."""
@@ -46,7 +52,6 @@ class Server:
         end = time.monotonic() + 30
         while subprocess.run([binary("pg_isready"), "-q", "-h", "127.0.0.1", "-p", str(self.port)]).returncode:
             if time.monotonic() > end or self._process.poll() is not None:
-                self.stop()
                 raise RuntimeError("PostgreSQL does not start")
             time.sleep(0.1)
 
