@@ -32,6 +32,7 @@ class Server:
         self.folder = Path(tempfile.mkdtemp(prefix="s3sync-mariadb-"))
         self._user = unprivileged(self.folder, "mysql")
         self.port = free_port()
+        self._process: Any = None
         self._copies: dict[str, list[str]] = {}
         self._log = (self.folder / "log").open("ab")
         done = subprocess.run([binary("mariadb-install-db", "mysql_install_db"), "--no-defaults",
@@ -134,7 +135,7 @@ class Server:
 
     def stop(self) -> None:
         """End it."""
-        if self._process.poll() is None:
+        if self._process is not None and self._process.poll() is None:
             self._process.terminate()
             try:
                 self._process.wait(30)

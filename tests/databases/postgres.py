@@ -33,6 +33,7 @@ class Server:
         self.folder = Path(tempfile.mkdtemp(prefix="s3sync-postgres-"))
         self._user = unprivileged(self.folder, "postgres")
         self.port = free_port()
+        self._process: Any = None
         data = self.folder / "data"
         self._run("initdb", "-D", str(data), "-U", "s3sync", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync")
         self._log = (self.folder / "log").open("ab")
@@ -99,7 +100,7 @@ class Server:
 
     def stop(self) -> None:
         """End it."""
-        if self._process.poll() is None:
+        if self._process is not None and self._process.poll() is None:
             self._process.send_signal(signal.SIGINT)       # its fast shutdown
             try:
                 self._process.wait(20)
