@@ -33,10 +33,7 @@ demo-once: $(VENV)/.done
 
 test: $(VENV)/.done $(NEWEST)/.done
 	@scripts/need-packages $(BROWSER) $(DATABASE)
-	@echo "Tests with web2py, $$($(PYTHON) --version), pyDAL $$($(PYTHON) -c 'import pydal; print(pydal.__version__)')"
-	@$(PYTHON) -m pytest $(PYTEST)
-	@echo "Tests without web2py, $$($(NEWEST)/bin/python --version), pyDAL $$($(NEWEST)/bin/python -c 'import pydal; print(pydal.__version__)')"
-	@$(NEWEST)/bin/python -m pytest $(PYTEST)
+	@scripts/run-tests $(PYTHON) $(NEWEST)/bin/python $(PYTEST)
 
 # the suite of the engine and the guarantees with all sites on another database, then real processes killed more often
 test-databases: $(VENV)/.done
