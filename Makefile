@@ -33,7 +33,7 @@ demo-once: $(VENV)/.done
 
 test: $(VENV)/.done $(NEWEST)/.done
 	@scripts/need-packages $(BROWSER) $(DATABASE)
-	@scripts/run-tests $(PYTHON) $(NEWEST)/bin/python $(PYTEST)
+	@$(PYTHON) scripts/run-tests $(NEWEST)/bin/python $(PYTEST)
 
 # the suite of the engine and the guarantees with all sites on another database, then real processes killed more often
 test-databases: $(VENV)/.done
