@@ -31,7 +31,7 @@ def test_a_team_of_both_kinds(place: Any) -> None:
     assert {(row.status, row.times_run) for row in rows} == {("COMPLETED", 1)}
     runs = [run for number in numbers for run in place.runs(number)]
     assert [run.status for run in runs] == ["COMPLETED"] * MANY
-    assert len({run.worker_name for run in runs}) == 3
+    assert len({run.worker_name for run in runs}) >= 2         # the slowest to start may find nothing left
 
 
 def test_a_day_of_web2pys_worker(place: Any) -> None:
