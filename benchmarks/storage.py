@@ -1,6 +1,7 @@
 """The database of one site: filled, changed, saved under a label and put back, without any of s3sync's code."""
 from __future__ import annotations
 
+import abc
 import shutil
 import sqlite3
 from itertools import islice
@@ -11,7 +12,7 @@ from postgres import PostgresServer
 from subject import BATCH, META, Part, Row, Subject
 
 
-class Storage:
+class Storage(abc.ABC):
     """What both kinds of databases have in common.
 
     Attributes
@@ -25,21 +26,21 @@ class Storage:
     uri: str
     dsn: str
 
+    @abc.abstractmethod
     def save(self, label: str) -> None:
         """Keep the present state; nobody may be connected."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def restore(self, label: str) -> None:
         """Put a kept state back; nobody may be connected."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def spare(self, label: str) -> str:
         """A copy of a kept state for the floor program; returns its dsn."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def drop(self, label: str) -> None:
         """Forget a kept state."""
-        raise NotImplementedError
 
     def count(self, table: str) -> int:
         """Number of rows."""
@@ -81,6 +82,7 @@ class Storage:
         finally:
             connection.close()
 
+    @abc.abstractmethod
     def tidy(self) -> None:
         """What a database does by itself in quiet hours."""
 

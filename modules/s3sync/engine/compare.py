@@ -5,6 +5,7 @@ as a whole. Nothing is written anywhere; `repair` then queues what differs for t
 """
 from __future__ import annotations
 
+import abc
 from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Iterable, Iterator, Mapping, NamedTuple, Sequence
@@ -130,7 +131,7 @@ def _forget_agreement(site: Site, repository_id: int, task_id: int, direction: s
             site.db.execute_in(f'UPDATE "sync_agreed" SET "local_digest" = NULL {where}', uuids, [repository_id, table])
 
 
-class Work:
+class Work(abc.ABC):
     """Comparison of one task."""
 
     def __init__(self, site: Site, peer: Peer, repository: Repository, task: Task, result: Compared, limit: int) -> None:
@@ -141,9 +142,9 @@ class Work:
         self.result = result
         self.limit = limit
 
+    @abc.abstractmethod
     def compare(self, roll: Roll) -> None:
         """All of it; raises SyncError."""
-        raise NotImplementedError
 
     def tell(self, table: str, uuid: str, called: str, kind: str, direction: str, fields: Sequence[str] = (),
              reason: str = "") -> None:

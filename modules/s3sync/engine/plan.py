@@ -5,6 +5,7 @@ A plain Eden is only read from: what it would do with a push is what we expect o
 """
 from __future__ import annotations
 
+import abc
 from dataclasses import dataclass, field
 from typing import Iterable, Sequence
 
@@ -98,7 +99,7 @@ def plan(site: Site, peer: Peer, repository: Repository, task_id: int | None = N
     return found
 
 
-class Work:
+class Work(abc.ABC):
     """Foretelling of one step."""
 
     def __init__(self, site: Site, peer: Peer, repository: Repository, task: Task, step: PlannedStep, ledger: Ledger,
@@ -139,13 +140,13 @@ class Work:
                 outcome = outcome._replace(reason="")
             self.tell(outcome if waits else outcome._replace(missing=()))
 
+    @abc.abstractmethod
     def changed(self) -> None:
         """What has changed."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def dependencies(self, table: str, uuids: list[str]) -> None:
         """What others refer to and the receiver has not."""
-        raise NotImplementedError
 
     def take(self, outcomes: Iterable[Outcome]) -> None:
         """Tell of outcomes that are certain; keep the others until it is known what else there will be."""
