@@ -18,7 +18,7 @@ help:
 	@echo 'make test-databases  what must hold on every database, on PostgreSQL and MariaDB too; DATABASES=postgres,mysql'
 	@echo 'make bench      how fast it is, against the least one could do: SIZES=1000,10000 MILLION=1 DATABASES=sqlite,postgres'
 	@echo '                TABLES=plain,locations,organisations REPEATS=3; make bench-docs keeps the results in docs/'
-	@echo 'make torture    random schedules with everything that can go wrong (SCHEDULES=2000, SEED=n for one)'
+	@echo 'make torture    random schedules with everything that can go wrong (SCHEDULES=2000, FIRST=1; SEED=n for one)'
 	@echo 'make fuzz       documents made to harm, read and imported: no crash, no hang, no growth (EXAMPLES=20000 of each kind)'
 	@echo 'make lint       ruff and mypy'
 	@echo 'make test-gluon-scheduler WEB2PY_SOURCE=<tree>'
@@ -56,7 +56,7 @@ test-gluon-scheduler: $(COMPATIBILITY)/.done
 SCHEDULES = 2000
 
 torture: $(VENV)/.done
-	@$(PYTHON) tests/torture $(if $(SEED),--seed $(SEED),$(SCHEDULES))
+	@$(PYTHON) tests/torture $(if $(SEED),--seed $(SEED),$(SCHEDULES) $(if $(FIRST),--first $(FIRST)))
 
 EXAMPLES = 20000
 

@@ -50,6 +50,9 @@ def main() -> int:
             diverged += bool(result.differing or result.unquiet)
             if not result.good:
                 report(result)
+            if count % 50 == 0:
+                print(f"… {count} of {len(seeds)}, up to seed {seed}, {time.monotonic() - began:.0f} s: lost {lost}, "
+                      f"duplicated {doubled}, diverged {diverged}", file=sys.stderr, flush=True)
             if given.seconds and time.monotonic() - began > given.seconds:
                 break
         stage.close()
