@@ -86,6 +86,92 @@ def test_what_a_deletion_takes_along_unseen_is_kept(field: Field) -> None:
     assert any("opened here" in entry.mine for entry in conflicts(field.a))
 
 
+def family(field: Field) -> tuple[str, str]:
+    """A location and one within it that both sites have; the child was written at b."""
+    if not field.links:
+        field.link(field.a, field.b)
+    parent = field.b.insert("gis_location", name="parent")
+    child = field.b.insert("gis_location", name="child", parent=field.b.id_of("gis_location", parent))
+    field.run()
+    assert field.a.get("gis_location", child).name == "child"
+    return parent, child
+
+
+def test_a_child_edited_where_its_parent_was_deleted_before_is_kept(field: Field) -> None:
+    """The edit and the deletion come from the same peer, which did not take the child along. The edit comes first."""
+    parent, child = family(field)
+    field.b.update("gis_location", child, name="edited")
+    field.run()
+    field.b.delete("gis_location", parent)                     # by SQL, say: the child stays, and is no news
+    field.run()
+    field.run()
+    assert field.a.get("gis_location", child).deleted
+    assert [json.loads(entry.mine)["name"] for entry in conflicts(field.a)] == ["edited"]
+    assert [entry.theirs for entry in conflicts(field.a)] == ["null"]
+    assert list(same(field.a, field.b)) == []
+
+
+def test_a_child_edited_after_its_parent_was_deleted_is_kept(field: Field) -> None:
+    parent, child = family(field)
+    field.b.delete("gis_location", parent)
+    field.clock.advance(5)
+    field.b.update("gis_location", child, name="edited")
+    for _ in range(3):
+        field.run()
+    assert "edited" in " ".join(f"{e.mine} {e.theirs}" for site in (field.a, field.b) for e in conflicts(site))
+    assert list(same(field.a, field.b)) == []
+
+
+@pytest.mark.parametrize("origin", ["a", "b", "c"])
+def test_a_childs_edit_is_kept_whoever_made_it(field: Field, origin: str) -> None:
+    """The deletion came from b, which relays that of another site."""
+    parent, child = family(field)
+    c = field.site("c")
+    field.link(c, field.b)
+    field.run(c, field.b)
+    editor = {"a": field.a, "b": field.b, "c": c}[origin]
+    c.delete("gis_location", parent)
+    editor.update("gis_location", child, name="edited")
+    for _ in range(3):
+        field.run(c, field.b)
+        field.run()
+    sites = (field.a, field.b, c)
+    assert "edited" in " ".join(f"{e.mine} {e.theirs}" for site in sites for e in conflicts(site))
+    assert list(same(field.a, field.b)) == list(same(c, field.b)) == []
+
+
+def test_what_its_author_deleted_together_is_no_conflict(field: Field) -> None:
+    """As an application deletes: the office with its organisation, which arrives first. No conflict to be looked at."""
+    organisation = agreed(field)
+    office = field.b.insert("org_office", name="O", organisation_id=field.b.id_of("org_organisation", organisation))
+    parent, child = family(field)
+    for table, uuid in (("org_organisation", organisation), ("org_office", office), ("gis_location", parent),
+                        ("gis_location", child)):
+        field.b.delete(table, uuid)
+    field.run()
+    field.run()
+    assert field.a.get("org_office", office).deleted and field.a.get("gis_location", child).deleted
+    assert conflicts(field.a) == conflicts(field.b) == []
+
+
+def test_a_relayed_cascade_does_not_take_the_copy_away(field: Field) -> None:
+    """b keeps the child it deletes with its parent; word of that deletion returns to b by another way, and changes nothing."""
+    parent, child = family(field)
+    c = field.site("c")
+    field.link(c, field.b)
+    field.link(c, field.a)
+    field.run(c, field.b)
+    field.a.delete("gis_location", parent)
+    field.b.update("gis_location", child, name="edited")
+    for _ in range(3):
+        field.run()
+        field.run(c, field.a)
+        field.run(c, field.b)
+    kept = [e for site in (field.a, field.b, c) for e in conflicts(site)]
+    assert any("edited" in f"{e.mine} {e.theirs}" for e in kept)
+    assert list(same(field.a, field.b)) == list(same(c, field.b)) == []
+
+
 def test_a_conflict_with_a_plain_eden_keeps_both(field: Field) -> None:
     eden = field.site("eden")
     field.link(field.a, eden)

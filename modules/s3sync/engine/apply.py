@@ -372,6 +372,9 @@ class Applier:
         rows = []
         conflicts.close(self.site, table.name, [i.uuid for i in items if not i.decision.conflict
                                                    and i.decision.settle is not Settle.MINE])
+        gone = {i.uuid: i.theirs for i in items if i.record.deleted and i.theirs and i.decision.action is Action.NOTHING}
+        if gone:
+            conflicts.foreseen(self.site, table.name, gone)
         conflicts.forget(self.site, table.name, [i.uuid for i in items if i.decision.conflict])
         for item in items:
             if not item.decision.conflict:

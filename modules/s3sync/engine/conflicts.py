@@ -8,12 +8,15 @@ from typing import Any, Iterable, Mapping, NamedTuple
 
 from ..errors import ConfigurationError, RecordError
 from ..hosts.table import TableMap
-from ..index.vector import dump, increment, merge, parse
+from ..index.vector import Order, compare, dump, increment, merge, parse
 from ..s3xml.record import Record, Upload
 from .listing import Listing, label, labels, listing, moment, words
 from .site import Site
 
 MINE, THEIRS = "mine", "theirs"
+
+#: instead of a policy: a deletion has taken along a record that its author may not have seen
+CASCADE = "CASCADE"
 
 #: columns of an entry, in order of `Conflict`'s attributes
 COLUMNS = ("id", "repository_id", "task_id", "tablename", "record_uuid", "policy", "winner", "status", "found_on", "decided_on",
@@ -137,6 +140,21 @@ def close(site: Site, table: str, uuids: Iterable[str]) -> None:
     now = site.now().isoformat(" ")[:19]
     site.db.execute_in("""UPDATE "sync_conflict" SET "status" = 'resolved', "winner" = 'theirs', "decided_on" = ? """
                        """WHERE "tablename" = ? AND "status" = 'open' AND "record_uuid" IN ({})""", uuids, [now, table])
+
+
+def foreseen(site: Site, table: str, deletions: Mapping[str, str]) -> None:
+    """Deletions arrive (vectors by uuid) of records that had gone before, with others to which they belonged.
+
+    If whoever deleted those has deleted these as well, and knew the version that was kept, then there was no conflict.
+    """
+    needless = []
+    for number, uuid, kept, author in site.db.rows_in(
+            'SELECT "id", "record_uuid", "mine_vector", "author" FROM "sync_conflict" WHERE "tablename" = ? AND "policy" = ? '
+            'AND "record_uuid" IN ({})', deletions, [table, CASCADE]):
+        theirs = parse(deletions[uuid])
+        if author and theirs.get(author, 0) > parse(kept).get(author, 0) and compare(kept, deletions[uuid]) is Order.BEFORE:
+            needless.append(number)
+    site.db.execute_in('DELETE FROM "sync_conflict" WHERE "id" IN ({})', needless)
 
 
 def forget(site: Site, table: str, uuids: Iterable[str]) -> None:

@@ -8,7 +8,9 @@ from ..hosts.callback import HookError, Values, call
 from ..hosts.table import StoredRow, TableMap
 from ..index.digest import deletion_digest
 from ..index.index import Version
+from ..index.vector import parse
 from ..s3xml.record import Record
+from .conflicts import CASCADE
 from .referring import Place, places, relink, rows_by_id, rows_referring
 from .resolve import python_values
 from .site import Site
@@ -39,6 +41,7 @@ class Ender:
         self.modified: dict[str, str | None] = {}
         self.codes: dict[str, str] = {}
         self.missing: list[tuple[str, str, str, str]] = []
+        self.author = ""                         # whose deletion it is that takes other records along, as vectors name it
         self._replacements: dict[str, tuple[int, str]] = {}      # by uuid of the record replaced: id and uuid
         self._places: dict[str, list[Place]] = {}
 
@@ -162,6 +165,7 @@ class Ender:
                 if numbers and new:
                     relink(self.site, entity, {next(iter(numbers)): next(iter(new))})
         else:
+            self.author = self._author(record)
             call(self.hooks.ondelete_cascade, values, tablename=name)
             keys = {entity: list(numbers) for entity, numbers in self._identities({row.id}).items()}
             cascade(self, keys, {(name, row.id)})
@@ -170,6 +174,14 @@ class Ender:
         else:
             self.site.db.dal(self.table.dal_table.id == row.id).delete()
         call(self.hooks.ondelete, values, tablename=name)
+
+    def _author(self, record: Record) -> str:
+        """Who deleted the record, as vectors name it: whoever has edited it since the version that is here; "" if several."""
+        uuid = str(record.uuid)
+        known = self.site.index.versions(self.table.name, [uuid]).get(uuid) if self.origin else None
+        before = parse(known.vector) if known else {}
+        since = [site for site, count in parse(record.vector or "").items() if count > before.get(site, 0)]
+        return since[0] if len(since) == 1 else ""
 
     def _archive(self, pairs: Sequence[Pair]) -> None:
         """Mark rows as deleted; foreign keys that may be NULL are, and are remembered in deleted_fk as Eden does."""
@@ -268,6 +280,7 @@ def _delete_rows(cause: Ender, place: Place, numbers: list[int], ending: set[tup
     site.index.lock(name)
     _keep(cause, table, table_rows, site.index.look(table, table_rows))
     ender = Ender(site, table, cause.origin, cause.repository_id)
+    ender.author = cause.author
     now = site.now().isoformat()[:19]
     ending |= {(name, row.id) for row in table_rows}
     for row in table_rows:
@@ -281,16 +294,20 @@ def _delete_rows(cause: Ender, place: Place, numbers: list[int], ending: set[tup
 
 
 def _keep(cause: Ender, table: TableMap, rows: Sequence[StoredRow], versions: Mapping[str, Version]) -> None:
-    """Keep, as one side of a conflict, what goes although the peer whose deletion this is may never have seen it (G5)."""
+    """Keep, as one side of a conflict, what goes although whoever made this deletion may never have seen it (G5).
+
+    Also what came from the same peer: it may have been written there after the deletion, or have come there only then. The
+    entries of what was indeed deleted there go when word of that arrives (`s3sync.engine.conflicts.foreseen`).
+    """
     if not cause.origin:
         return
     now = cause.site.now().isoformat(" ")[:19]
     cause.site.db.insert("sync_conflict", (
         "repository_id", "tablename", "record_uuid", "mine", "theirs", "mine_vector", "theirs_vector", "mine_modified_on",
-        "policy", "winner", "status", "found_on"), [
+        "policy", "winner", "status", "found_on", "author"), [
             (cause.repository_id, table.name, row.uuid, json.dumps(row.values, ensure_ascii=False, sort_keys=True), "null",
-             versions[row.uuid].vector, "", (row.modified_on or now).replace("T", " "), "CASCADE", "theirs", "settled", now)
-            for row in rows if row.uuid in versions and versions[row.uuid].origin != cause.origin])
+             versions[row.uuid].vector, "", (row.modified_on or now).replace("T", " "), CASCADE, "theirs", "settled", now,
+             cause.author) for row in rows if row.uuid in versions])
 
 
 def _look(site: Site, name: str, numbers: Sequence[int]) -> None:

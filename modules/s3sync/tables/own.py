@@ -141,6 +141,7 @@ def define(db: Any) -> None:
           Field("policy", length=16),
           Field("winner", length=8),                      # mine, theirs
           Field("status", length=16, default="settled"),  # settled (by policy), open, resolved (by a person)
+          Field("author", length=64),                     # of a deletion that took the record along: its name in vectors
           Field("found_on", "datetime"),
           Field("decided_on", "datetime"),                # by a person, here or (nobody known) at another site
           Field("decided_by", "integer"))
