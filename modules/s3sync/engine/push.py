@@ -10,7 +10,7 @@ from ..errors import BEYOND_THE_FILE, NotPermitted, PeerRefused, SyncError
 from ..hosts.files import MARK, Files
 from ..s3xml.record import Record
 from ..s3xml.writer import DocumentWriter, Encoder
-from . import attachments, cursors, quarantine, queue
+from . import attachments, cursors, quarantine, queue, related
 from .export import Exporter
 from .outcome import Outcome
 from .pace import Pace
@@ -82,6 +82,7 @@ class Pusher(Transfer):
         if not site.host.can("read", self.task.resource):
             raise NotPermitted(f"read {self.task.resource}",
                                hint="The user of the job (user_id in its vars) needs this permission")
+        related.follow(site, self.task)
         tables = scope(site, self.task)
         self.exporter.covered = frozenset(name for name, _ in tables)
         positions = cursors.load(site, self.repository_uuid, self.task.id, "push", self.scope)

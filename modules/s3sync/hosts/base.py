@@ -5,7 +5,7 @@ import abc
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING, Any, Callable, Iterable, Mapping, Sequence, Union
+from typing import TYPE_CHECKING, Any, Callable, Iterable, Mapping, NamedTuple, Sequence, Union
 
 from ..s3xml.schema import Schema
 from .callback import HookError, call
@@ -27,6 +27,22 @@ class Component:
     fkey: str
     pkey: str = "id"
     multiple: bool = True
+
+
+class Related(NamedTuple):
+    """What else than a table's records themselves decides whether filters let them pass.
+
+    Attributes
+    ----------
+    changed : tables, each with an SQL condition on the filtered table: is a record connected with one of that table's that has a
+        version above a sequence number? Its arguments are the table's name and that number.
+    condition : the filters in SQL, whoever may read what
+    vague : there is more, of which no index tells: the present time, say, or a record that was connected and is not any more
+    """
+
+    changed: tuple[tuple[str, str], ...]
+    condition: str
+    vague: bool = False
 
 
 #: A function, several of them in a row, or one by table name, as Eden allows
@@ -158,6 +174,10 @@ class Host(abc.ABC):
     @abc.abstractmethod
     def condition(self, tablename: str, filters: Iterable[str]) -> str:
         """URL query filters as one SQL condition on the table ("" = no restriction); raises BadFilter."""
+
+    @abc.abstractmethod
+    def related(self, tablename: str, filters: Iterable[str]) -> Related:
+        """What besides the table's own records decides whether filters let them pass; raises BadFilter."""
 
     @abc.abstractmethod
     def people(self, ids: Iterable[int]) -> dict[int, str]:

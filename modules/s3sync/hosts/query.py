@@ -15,13 +15,19 @@ from pydal.objects import Query
 
 from ..errors import BadFilter
 from ..s3xml.values import shown
-from .base import Component
+from .base import Component, Related
 from .conditions import Condition, Test, both, either
 
 Components = Callable[[str], Sequence[Component]]
 
+#: a time that moves with the present
+_MOVING = re.compile(r"\s*(now|[+-]?[0-9]+[YMWDhms]\b)", re.IGNORECASE | re.ASCII)
+
 _OPERATOR = re.compile(r"__(?!link\.)([A-Za-z_]+)$", re.ASCII).search
 _NONE = ("NONE", "None")
+
+#: of a record's uuid, given its table and a sequence number: has it changed since?
+_CHANGED = 'IN (SELECT "record_uuid" FROM "sync_version" WHERE "tablename" = ? AND "seq" > ?)'
 
 
 def to_query(db: Any, tablename: str, filter_string: str, components: Components, now: datetime | None = None) -> Query:
@@ -38,6 +44,29 @@ def to_query(db: Any, tablename: str, filter_string: str, components: Components
     ------
     BadFilter : for anything that is not understood: selectors, operators, values, texts that are no filter at all
     """
+    return both(_terms(Path(db, components), tablename, filter_string, now)).query
+
+
+def related(db: Any, tablename: str, filter_strings: Sequence[str], components: Components) -> Related:
+    """What else than the records themselves decides whether these filters let them pass; raises BadFilter."""
+    path = Path(db, components)
+    conditions = [both(_terms(path, tablename, text, None)).query for text in filter_strings]
+    changed = {}
+    for hops in dict.fromkeys(path.chains):
+        other = hops[-1][1].split('"')[1]
+        if "uuid" not in db[other].fields:
+            path.vague = True                     # its changes are not followed
+            continue
+        condition = f'"{other}"."uuid" {_CHANGED}'
+        for own, key in reversed(hops):
+            table = key.split('"')[1]
+            condition = f'{own} IN (SELECT {key} FROM "{table}" WHERE {condition})'
+        changed[condition] = other
+    return Related(tuple((other, condition) for condition, other in changed.items()),
+                   " AND ".join(f"({query})" for query in conditions), path.vague)
+
+
+def _terms(path: Path, tablename: str, filter_string: str, now: datetime | None) -> list[Condition]:
     now = now or datetime.now(timezone.utc).replace(tzinfo=None)
     conditions = []
     for term in filter_string.strip().lstrip("?").split("&"):
@@ -47,13 +76,13 @@ def to_query(db: Any, tablename: str, filter_string: str, components: Components
         key = unquote(key).strip()
         if not equals or not key:
             raise BadFilter(f"{shown(term)} is no filter", hint="Write selector=value, e.g. ~.name=Nairobi")
-        conditions.append(_term(db, tablename, key, unquote_plus(value), components, now))
+        conditions.append(_term(path, tablename, key, unquote_plus(value), now))
     if not conditions:
         raise BadFilter("it is empty", hint="Write selector=value, e.g. ~.name=Nairobi")
-    return both(conditions).query
+    return conditions
 
 
-def _term(db: Any, tablename: str, key: str, value: str, components: Components, now: datetime) -> Condition:
+def _term(path: Path, tablename: str, key: str, value: str, now: datetime) -> Condition:
     inverted = key.endswith("!")
     selectors = key.rstrip("!")
     found = _OPERATOR(selectors)
@@ -62,7 +91,7 @@ def _term(db: Any, tablename: str, key: str, value: str, components: Components,
         operator = found[1]
         selectors = selectors[:found.start()]
     test = Test(operator, values(value), inverted, now)
-    path = Path(db, components)
+    path.vague |= any(_MOVING.match(item or "") is not None for item in test.values)
     conditions = []
     for selector in selectors.split("|"):
         if selector == "$filter":
@@ -71,7 +100,7 @@ def _term(db: Any, tablename: str, key: str, value: str, components: Components,
             raise BadFilter(f"{selector}: contexts are not supported", hint="Write the field it stands for")
         if "." not in selector or selector.startswith("_"):
             raise BadFilter(f"{shown(selector)} is no selector", hint=f"For a field of this table write ~.{selector}")
-        conditions.append(path.follow(db[tablename], selector, test))
+        conditions.append(path.follow(path.db[tablename], selector, test))
     # Inverted alternatives: none of them may hold.
     return both(conditions) if inverted else either(conditions)
 
@@ -98,11 +127,20 @@ def values(text: str) -> list[str | None]:
 
 
 class Path:
-    """Follows selectors: ``{alias.}{key$}field``, any number of times."""
+    """Follows selectors: ``{alias.}{key$}field``, any number of times.
+
+    Attributes
+    ----------
+    chains : the ways to other tables that were gone: of each step the column left from and the one arrived at
+    vague : a record may come into the condition without a change of what these ways lead to
+    """
 
     def __init__(self, db: Any, components: Components) -> None:
         self.db = db
         self.components = components
+        self.chains: list[tuple[tuple[str, str], ...]] = []
+        self.vague = False
+        self._hops: tuple[tuple[str, str], ...] = ()
 
     def follow(self, table: Any, selector: str, test: Test) -> Condition:
         """The condition that `test` holds for what the selector leads to, starting at this table."""
@@ -143,7 +181,7 @@ class Path:
             raise BadFilter(f"{field} is no reference to follow with $")
         other = self._table(target[0])
         key = other[target[1]] if target[1] else other._id
-        condition = self._follow(other, rest, test)
+        condition = self._beyond(field, key, other, rest, test)
         query = field.belongs(self._select(condition.query, key))
         if condition.of_nothing:
             query |= field == None  # noqa: E711
@@ -182,7 +220,9 @@ class Path:
     def _joined(self, own: Any, key: Any, rest: list[str], test: Test) -> Condition:
         """Any record of the other table, joined by its `key` to this table's `own` column; deleted ones do not count."""
         other = self.db[key.tablename]
-        condition = self._follow(other, rest, test)
+        condition = self._beyond(own, key, other, rest, test)
+        if condition.of_nothing or test.inverted:
+            self.vague = True                 # the other record may go, and leaves no trace of having been here
         alive = key != None  # noqa: E711
         if "deleted" in other.fields:
             alive &= (other.deleted == False) | (other.deleted == None)  # noqa: E711,E712
@@ -190,6 +230,16 @@ class Path:
         if condition.of_nothing:
             query |= ~own.belongs(self._select(alive, key))
         return Condition(query, condition.of_nothing)
+
+    def _beyond(self, own: Any, key: Any, other: Any, rest: list[str], test: Test) -> Condition:
+        """The condition on another table, to whose column `key` a table's column `own` leads."""
+        before = self._hops
+        self._hops = (*before, (_column(own), _column(key)))
+        self.chains.append(self._hops)
+        try:
+            return self._follow(other, rest, test)
+        finally:
+            self._hops = before
 
     def _select(self, query: Query, field: Any) -> str:
         return str(self.db(query, ignore_common_filters=True)._select(field))
@@ -219,8 +269,13 @@ class Path:
                 conditions.append(Test("anyof", items, False, test.now)(field))
             else:
                 conditions.append(Condition(tested.belongs(below)))
+        self.vague = True                     # a change far above in the tree may matter
         condition = either(conditions)
         return ~condition if test.inverted else condition
+
+
+def _column(field: Any) -> str:
+    return f'"{field.tablename}"."{field.name}"'
 
 
 def _hierarchical(table: Any) -> bool:

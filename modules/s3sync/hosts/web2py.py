@@ -6,8 +6,8 @@ from typing import Any, Iterable, Mapping, NamedTuple, Sequence
 from ..database import Database
 from ..errors import UnknownResource
 from ..s3xml.schema import Schema
-from .base import Component, Hooks, Host
-from .query import to_query
+from .base import Component, Hooks, Host, Related
+from .query import related, to_query
 from .superentity import SuperEntities, is_super
 from .table import TableMap, schema_of
 
@@ -153,6 +153,9 @@ class Web2pyHost(Host):
             return ""
         conditions = [str(to_query(self.dal, tablename, text, self.components)) for text in given]
         return " AND ".join(f"({c})" for c in conditions)
+
+    def related(self, tablename: str, filters: Iterable[str]) -> Related:
+        return related(self.dal, tablename, [text for text in filters if text.strip()], self.components)
 
     # --- people -----------------------------------------------------------------------------------------------
 

@@ -205,6 +205,11 @@ class Index:
         self.db.upsert("sync_version", ("tablename", "record_uuid"), COLUMNS, rows)
         self.db.execute('UPDATE "sync_clock" SET "seq" = ? WHERE "tablename" = ?', [seq, table])
 
+    def renumber(self, table: str, uuids: Iterable[str]) -> None:
+        """Give the versions of these records new sequence numbers, as they are. The table must be locked."""
+        self.note(table, [Note(uuid, v.digest, v.vector, v.origin, v.modified_on)
+                          for uuid, v in self.versions(table, uuids).items()])
+
     @staticmethod
     def digest_of(row: StoredRow, merged: Mapping[int, str] | None = None) -> str:
         """Digest of a canonical row; `merged` gives the uuids of records that others were merged into."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from ..engine import cursors
+from ..engine import cursors, related
 from ..engine.export import Exporter
 from ..engine.peer import Task
 from ..engine.repository import Repository
@@ -35,6 +35,7 @@ class Answered:
     def news(self, msince: str | None) -> dict[str, int]:
         """By table, the sequence number above which records are new to the caller; the index is brought up to date."""
         site, since, exporter = self.site, {}, Exporter(self.site)
+        related.follow(site, self.task)
         for name in self.tables:
             while not exporter.refresh(name, site.settings.batch_size):
                 pass

@@ -6,7 +6,7 @@ import re
 import tempfile
 from typing import BinaryIO, cast
 
-from ..engine import log
+from ..engine import log, related
 from ..engine.agree import Agreement
 from ..engine.export import Exporter
 from ..engine.peer import Task
@@ -75,6 +75,8 @@ def _page(site: Site, request: Request, repository: Repository, task: Task) -> b
     first = "scanned" not in request.params
     records: list[Record] = []
     cursors: dict[str, str] = {}
+    if first:
+        related.follow(site, task, PATIENCE)
     full = True
     total = 0
     patience = PATIENCE
