@@ -10,6 +10,8 @@ from urllib.parse import urlsplit
 
 from .engine import log
 from .engine.compare import Comparison, compare, repair
+from .engine.crew import Crew
+from .engine.helper import Helper
 from .engine.peer import Peer
 from .engine.plan import Plan, plan
 from .engine.repository import Repository, by_uuid, load
@@ -23,6 +25,7 @@ from .peers.connect import client_of, connect
 from .peers.eden import EdenPeer
 from .peers.register import register
 from .s3xml.reader import Limits
+from .scheduler.jobs import SHARE, TASK, Workers
 from .secrets import Vault
 from .server import datasets, handshake, pull, push
 from .server import register as registration
@@ -66,7 +69,7 @@ class App:
         deployment = environment.get("deployment_settings") or environment.get("settings") or {}
         base = deployment.get("base") if hasattr(deployment, "get") else None
         self._public_url = str(_plain(base).get("public_url") or "").rstrip("/")
-        self.tasks: dict[str, Callable[..., str]] = {"sync_synchronize": self.synchronize}
+        self.tasks: dict[str, Callable[..., Any]] = {TASK: self.synchronize, SHARE: self.share}
         self.vault = Vault(os.path.join(self.folder, "private"))
         self.request = request
         self._host: Web2pyHost | None = None
@@ -142,7 +145,8 @@ class App:
         self.db.commit()
         site.db.wait_for_locks(60)
         stop = self._stop()
-        runner = Runner(site, lambda repository, here: connect(repository, here, self.vault, self._proxy(), stop), stop)
+        runner = Runner(site, lambda repository, here: connect(repository, here, self.vault, self._proxy(), stop), stop,
+                        crew=self._crew())
         try:
             with stop.heeding_signals(), few_collections():
                 return runner.synchronize(int(repository_id), user_id, manual)
@@ -151,6 +155,29 @@ class App:
             log.write(site, None, None, "none", "none", "connect", "fatal", error.message)
             self.db.commit()
             return "fatal"
+
+    def share(self, run_id: int) -> int:
+        """Help with a run that another worker has begun; returns how many of its steps came to their end here.
+
+        This is the scheduler's task ``sync_share``; who begins a run queues it (the setting `workers`).
+        """
+        row = self.db(self.db.sync_run.id == int(run_id)).select(self.db.sync_run.user_id).first()
+        site = self._site(row.user_id if row is not None else None)
+        self.db.commit()
+        stop = self._stop()
+        helper = Helper(site, lambda repository, here: connect(repository, here, self.vault, self._proxy(), stop, greet=False),
+                        stop)
+        try:
+            with stop.heeding_signals(), few_collections():
+                return helper.help(int(run_id))
+        except UnknownRepository:
+            return 0
+
+    def _crew(self) -> Crew | None:
+        """Other workers to share a run with; None where there are to be none."""
+        if self.settings.workers < 2 or SHARE not in self.tasks or "scheduler_task" not in self.db.tables:
+            return None
+        return Workers(self.db, self.application, self.settings.job_timeout)
 
     def _site(self, user_id: int | None, everything: bool = False) -> Site:
         """This site with the permissions of a user (None: nobody), or with all of them."""
@@ -358,7 +385,7 @@ def attach(environment: Mapping[str, Any]) -> App | None:
         return None
     from .scheduler.gluon import attach as attach_scheduler
     app = App(environment)
-    app._make_scheduler = lambda: attach_scheduler(app.db, app.synchronize)
+    app._make_scheduler = lambda: attach_scheduler(app.db, app.tasks)
     request = environment["request"]
     over_http = bool(request.env.request_method)
     answering = over_http and _is_answer(request.controller, request.function, request.args(0) or "")

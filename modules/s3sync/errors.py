@@ -224,5 +224,14 @@ class RecordError(SyncError):
     status = 400
 
 
+def lasting(code: str) -> bool:
+    """Is an error of this code (of one of the classes here) one that does not go away by itself?"""
+    return not any(known.transient for known in _family(SyncError) if known.code == code)
+
+
+def _family(kind: type[SyncError]) -> list[type[SyncError]]:
+    return [kind, *(found for each in kind.__subclasses__() for found in _family(each))]
+
+
 #: What is wrong with more than a single file: the run ends here and goes on with the next one
 BEYOND_THE_FILE = (ConnectError, ProxyError, TlsError, ConfigurationError, AlreadyRunning, Interrupted, LeaseLost)

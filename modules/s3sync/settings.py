@@ -21,6 +21,7 @@ class Settings:
     sweep_interval: int = 86400       #: seconds between two comparisons of all rows with the index
     deep_interval: int = 604800       #: seconds between two sweeps that trust no time stamp and compare all values
     lease_time: int = 180            #: seconds without a sign of life after which another worker takes over
+    workers: int = 1                  #: workers that may share one run, where its tasks allow it; SQLite has one writer anyway
     connect_timeout: float = 15.0     #: seconds to establish a connection
     read_timeout: float = 120.0       #: seconds of silence while an answer arrives
     retries: int = 4                  #: further attempts after a transient failure of one request

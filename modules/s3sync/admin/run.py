@@ -87,7 +87,7 @@ def progress(this: Page, repository: Any) -> dict[str, Any]:
         "worker_alive": this.app.worker_alive(),
         "states": states(this),
         "phases": {"connecting": T("Connecting"), "pulling": T("Pulling"), "pushing": T("Pushing"),
-                   "finished": T("Finished")},
+                   "stopping": T("Stopping"), "finished": T("Finished")},
         "directions": {"pull": T("Pull"), "push": T("Push")},
         "columns": [("records", T("Records")), *((name, text) for name, text in columns(this)
                                                  if name in ALWAYS or any(step[name] for step in steps))],

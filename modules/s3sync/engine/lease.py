@@ -70,6 +70,14 @@ class Lease:
             if self.site.db.value('SELECT "owner" FROM "sync_lease" WHERE "name" = ?', [self.name]) != self.owner:
                 raise LeaseLost()
 
+    def lives(self) -> bool:
+        """Does `owner` hold it, as far as its last sign of life tells? Commits."""
+        now, _, _ = self._times()
+        found = self.site.db.value('SELECT "owner" FROM "sync_lease" WHERE "name" = ? AND "owner" = ? AND "expires_on" >= ?',
+                                   [self.name, self.owner, now]) is not None
+        self.site.db.commit()
+        return found and not _dead(self.owner)
+
     def release(self) -> None:
         """Give it back, commit."""
         self.site.db.execute('UPDATE "sync_lease" SET "owner" = NULL WHERE "name" = ? AND "owner" = ?', [self.name, self.owner])

@@ -60,7 +60,8 @@ class Puller(Transfer):
         self._queued()
         self._dependencies()
         self._again()
-        self.step.counts.waiting = waiting.count(self.site, self.repository_id)      # some may have got theirs meanwhile
+        # some may have got theirs meanwhile
+        self.step.counts.waiting = waiting.count(self.site, self.repository_id, self.step.others)
 
     def _file(self, table: str, field: str, upload: Upload) -> BinaryIO | None:
         """A file of an upload field; waited for with signs of life."""
@@ -152,7 +153,7 @@ class Puller(Transfer):
         site, after = self.site, 0
         waiting.found(site)
         while True:
-            wanted = waiting.wanted(site, self.repository_id, 100, after)
+            wanted = waiting.wanted(site, self.repository_id, 100, after, self.step.others)
             site.db.commit()
             if not wanted:
                 break
@@ -193,7 +194,8 @@ class Puller(Transfer):
         site = self.site
         if not attachments.any_wanted(site):
             return
-        wanted = attachments.found(site, attachments.due(site, self.repository_id, self._began))
+        wanted = attachments.found(site, [file for file in attachments.due(site, self.repository_id, self._began)
+                                          if file.table not in self.step.others])
         self.step.run.commit()
         records: dict[str, list[str]] = {}
         for file in wanted:

@@ -1,4 +1,4 @@
-"""One run: all tasks of one repository, pull before push, one after the other.
+"""One run: all tasks of one repository, pull before push, one after the other or shared with other workers.
 
 What happens is in sync_run and sync_run_task while it happens, and in sync_log when a task is done. An error of one task
 does not touch the others, unless the peer cannot be reached at all.
@@ -6,13 +6,12 @@ does not touch the others, unless the peer cannot be reached at all.
 from __future__ import annotations
 
 import logging
-import random
 import secrets
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime
-from typing import Callable
+from typing import Callable, Sequence
 
 from ..errors import (
     AlreadyRunning,
@@ -24,30 +23,35 @@ from ..errors import (
     ProxyError,
     SyncError,
 )
-from . import allowed, backoff, conflicts, log, pact, pause, quarantine
+from . import allowed, backoff, log, pact, pause
+from .board import STOPPING, Board, check_nobody_helps
+from .crew import Crew
 from .lease import Lease, own_name
-from .outcome import RESULTS
 from .peer import Peer, Task
 from .progress import Run, Step
-from .pull import Puller, wait
-from .pull_plain import PlainPuller
-from .push import Pusher
-from .push_plain import PlainPusher
+from .pull import wait
 from .repository import Repository, load, tasks
 from .site import Site
 from .stop import Stop
-
-#: who does the work, by direction and whether the peer is of our kind
-WORK: dict[tuple[str, bool], type[Puller] | type[Pusher] | type[PlainPusher]] = {
-    ("pull", True): Puller, ("pull", False): PlainPuller, ("push", True): Pusher, ("push", False): PlainPusher}
+from .together import plan, units, width
+from .work import Done, perform
 
 logger = logging.getLogger("s3sync")
 
-#: times that a task is begun if the database refuses for the moment: a lock, a deadlock, a lost connection
-ATTEMPTS = 3
-
 #: worst last
 ORDER = ("success", "warning", "error", "fatal")
+
+#: what ends a run: after ConnectError the other tasks would only wait for the same time-out
+ENDS = (LeaseLost, Interrupted, ConnectError)
+
+#: seconds between two looks at what others do
+LOOK = 0.5
+
+#: seconds between two looks for workers that died
+ROLL_CALL = 2.0
+
+#: seconds that others have to come to an end with their present batches
+FAREWELL = 30.0
 
 
 class Runner:
@@ -59,14 +63,16 @@ class Runner:
         database, and raises SyncError if the peer cannot be spoken to
     stop : tells when runs have to end early
     clock : the server's local time, in which the repositories' allowed hours are
+    crew : calls other workers to share a run with, where the settings allow it
     """
 
     def __init__(self, site: Site, connect: Callable[[Repository, Site], Callable[[], Peer]], stop: Stop | None = None,
-                 clock: Callable[[], datetime] = datetime.now) -> None:
+                 clock: Callable[[], datetime] = datetime.now, crew: Crew | None = None) -> None:
         self.site = site
         self.connect = connect
         self.stop = stop or Stop()
         self.clock = clock
+        self.crew = crew
 
     def synchronize(self, repository_id: int, user_id: int | None = None, manual: bool = False) -> str:
         """Run all tasks of a repository; returns the worst result, one of `ORDER`.
@@ -87,15 +93,21 @@ class Runner:
         try:
             lease.take()
         except AlreadyRunning as error:
-            log.write(site, repository.id, None, "none", "none", "check", "error", error.message)
-            site.db.commit()
-            return "error"
+            return self._busy(repository, error)
         try:
+            check_nobody_helps(site, repository.id)
             return self._run(repository, lease, user_id, manual)
+        except AlreadyRunning as error:
+            return self._busy(repository, error)
         except site.db.driver_error as broken:
             return self._unable(repository, broken)
         finally:
             self._give_back(lease)
+
+    def _busy(self, repository: Repository, error: AlreadyRunning) -> str:
+        log.write(self.site, repository.id, None, "none", "none", "check", "error", error.message)
+        self.site.db.commit()
+        return "error"
 
     def _unable(self, repository: Repository, broken: Exception) -> str:
         """The database does not even take what is to be said of a run. Raises DatabaseFailed if it is gone altogether."""
@@ -146,23 +158,19 @@ class Runner:
         try:
             pact.heard(site, repository, peer.contact, peer.restored)
             found = tasks(site.db.dal, repository.id)
-            plan = [(task, direction) for task in found for direction in ("pull", "push")
-                    if (task.pulls if direction == "pull" else task.pushes)]
+            steps = plan(found)
             if not found:
                 message = "No resources configured for this repository"
                 log.write(site, repository.id, None, "none", "none", "check", "warning", message)
                 results.append("warning")
-            steps = [(task, Step(run, task.id, task.resource, direction)) for task, direction in plan]
             reached = not steps
-            for task, step in steps:
-                result, failure = self._step(repository, peer, task, step)
-                results.append(result)
-                reached = reached or failure is None or step.counts.records > 0
-                if failure is not None:
-                    message, code = failure.message, failure.code
-                    broken = failure if failure.remote or isinstance(failure, ProxyError) else broken
-                if isinstance(failure, (LeaseLost, Interrupted, ConnectError)):
-                    break                             # after ConnectError the others would only wait for the same time-out
+            for done in self._work(repository, peer, run, steps):
+                results.append(done.result)
+                reached = reached or not done.code or done.records > 0
+                if done.code:
+                    message, code = done.message, done.code
+                if done.failure is not None and (done.failure.remote or isinstance(done.failure, ProxyError)):
+                    broken = done.failure
             site.db.execute('UPDATE "sync_repository" SET "last_connected" = ? WHERE "id" = ?',
                             [site.now().isoformat(" ")[:19], repository.id])
             if broken is not None and not reached:
@@ -180,6 +188,72 @@ class Runner:
         run.finish("interrupted" if interrupted else "error" if worst == "fatal" else worst, message, code)
         return worst
 
+    def _work(self, repository: Repository, peer: Peer, run: Run, steps: Sequence[tuple[Task, str]]) -> list[Done]:
+        """Do the steps; what became of each of those that were begun."""
+        number = self._workers(repository, peer, steps)
+        rows = [Step(run, task.id, task.resource, direction) for task, direction in steps]
+        if number > 1:
+            return self._share(repository, peer, run, steps, number)
+        found: list[Done] = []
+        for (task, _), step in zip(steps, rows):
+            found.append(perform(self.site, repository, peer, task, step))
+            if isinstance(found[-1].failure, ENDS):
+                break
+        return found
+
+    def _workers(self, repository: Repository, peer: Peer, steps: Sequence[tuple[Task, str]]) -> int:
+        """How many workers may share this run, this one included.
+
+        SQLite has one writer, a plain Eden is asked for one thing at a time, and a link with a limit gets no faster.
+        """
+        site = self.site
+        if self.crew is None or site.settings.workers < 2 or site.db.dialect == "sqlite" or not peer.own or repository.bandwidth:
+            return 1
+        return min(site.settings.workers, width(units(site, steps)))
+
+    def _share(self, repository: Repository, peer: Peer, run: Run, steps: Sequence[tuple[Task, str]], number: int) -> list[Done]:
+        """Do the steps together with others; this worker looks after those who die, and ends the run when all is done."""
+        assert self.crew is not None
+        site = self.site
+        board = Board(site, repository.id, run.id, run.lease.owner, steps)
+        self.crew.call(run.id, number - 1)
+        site.db.commit()
+        own: dict[tuple[int, str], Done] = {}
+        ended: Done | None = None
+        looked = time.monotonic()
+        try:
+            while ended is None and any(state.status in ("waiting", "running") for state in board.states().values()):
+                claim = board.claim()
+                if claim is None:
+                    if time.monotonic() - looked > ROLL_CALL:
+                        looked = time.monotonic()
+                        board.free()
+                    run.beat()
+                    time.sleep(LOOK)
+                    continue
+                step = Step(run, claim.task.id, claim.task.resource, claim.direction, claim.number)
+                step.others = board.others(claim.task.id)
+                done = own[claim.task.id, claim.direction] = perform(site, repository, peer, claim.task, step)
+                ended = done if isinstance(done.failure, ENDS) else None
+        except (Interrupted, LeaseLost) as error:      # while the others are at work
+            site.rollback()
+            ended = Done("warning" if isinstance(error, Interrupted) else "error", error, error.message, error.code)
+        self.crew.dismiss(run.id)
+        site.db.commit()
+        if ended is None:
+            return board.results(own)
+        if not isinstance(ended.failure, LeaseLost):
+            self._assemble(board, run)
+        return [done for done in board.results(own) if done is not ended] + [ended]
+
+    def _assemble(self, board: Board, run: Run) -> None:
+        """The run comes to an early end: let the others end their present batches."""
+        run.phase(STOPPING)
+        end = time.monotonic() + FAREWELL
+        while time.monotonic() < end and board.helped():
+            board.free()
+            time.sleep(LOOK)
+
     def _later(self, repository: Repository, error: SyncError) -> str:
         """Note a failed run, in the present transaction; when the next one will be, for the log."""
         next_on = backoff.failed(self.site, repository, error)
@@ -195,97 +269,3 @@ class Runner:
         opener = self.connect(repository, self.site)
         with ThreadPoolExecutor(1) as pool:
             return wait(pool.submit(opener), run.beat)
-
-    def _step(self, repository: Repository, peer: Peer, task: Task, step: Step) -> tuple[str, SyncError | None]:
-        """One task in one direction; its result, and the error that ended it early."""
-        site = self.site
-        action = "import" if step.direction == "pull" else "send"
-        failure: SyncError | None = None
-        for attempt in range(ATTEMPTS):
-            try:
-                if attempt:                           # what was committed stays done: it goes on from there
-                    time.sleep(random.uniform(.5, 1) * site.settings.backoff * 2 ** (attempt - 1))
-                step.start()
-                kind = WORK[step.direction, peer.own]
-                kind(site, peer, repository.id, repository.uuid, task, step).run()
-                result, message = summary(step, *left(site, repository.id, task.id, step.direction))
-                column = "last_pull" if step.direction == "pull" else "last_push"
-                site.db.execute(f'UPDATE "sync_task" SET "{column}" = ? WHERE "id" = ?',
-                                [site.now().isoformat(" ")[:19], task.id])
-                step.finish(result, message)
-                log.write(site, repository.id, task.resource, step.direction, "outgoing", action, result, message)
-                site.db.commit()
-                return result, None
-            except SyncError as error:
-                site.rollback()
-                step.undone()
-                failure = error
-                break
-            except site.db.driver_error as broken:
-                site.recover()
-                step.undone()
-                failure = DatabaseFailed(f"{type(broken).__name__}: {str(broken).strip()}")
-                if not site.db.transient(broken):
-                    break
-        assert failure is not None
-        interrupted = isinstance(failure, Interrupted)
-        result = "warning" if interrupted else "error" if failure.transient else "fatal"
-        done = f" ({step.counts.records} records were done before)" if step.counts.records else ""
-        step.finish("interrupted" if interrupted else "error", failure.message + done)
-        action = "fetch" if action == "import" else action
-        log.write(site, repository.id, task.resource, step.direction, "outgoing", action, result, failure.message + done,
-                  failure.remote)
-        site.db.commit()
-        return result, failure
-
-
-def left(site: Site, repository_id: int, task_id: int, direction: str) -> tuple[int, int]:
-    """What runs so far have left behind of a task: records in quarantine, conflicts that wait for a person."""
-    return (quarantine.listed(site, repository_id, task_id, direction=direction, limit=0).total,
-            conflicts.count(site, repository_id, task_id))
-
-
-def summary(step: Step, quarantined: int = 0, undecided: int = 0) -> tuple[str, str]:
-    """Result and message of a step that went through: a success only if nothing was left behind, by this run or earlier ones."""
-    result, message = _summary(step)
-    behind = [text for number, text in ((quarantined, f"{quarantined} rejected in quarantine"),
-                                        (undecided, f"{undecided} in conflict until somebody decides")) if number]
-    if not behind:
-        return result, message
-    return "warning" if result == "success" else result, f"{message}. Left behind: {', '.join(behind)}"
-
-
-def _summary(step: Step) -> tuple[str, str]:
-    result, message = _counted(step)
-    refused = "; ".join(f"{table}: {reason}" for table, reason in sorted(step.counts.refused.items()))
-    return result, f"{message}. What is waited for cannot be asked for: {refused}" if refused else message
-
-
-def _counted(step: Step) -> tuple[str, str]:
-    counts = step.counts
-    pull = step.direction == "pull"
-    if not counts.records:
-        text = "No data to import (already up-to-date)" if pull else "No data to send (already up-to-date)"
-        if counts.waiting:
-            return "warning", f"{text}; {counts.waiting} waiting for a reference or file"
-        return "success", text
-    parts = [f"{getattr(counts, name)} {name}" for name in RESULTS if getattr(counts, name)]
-    if counts.waiting:
-        parts.append(f"{counts.waiting} waiting for a reference or file")
-    if counts.conflicts:
-        parts.append(f"{counts.conflicts} in conflict")
-    text = "Data imported successfully" if pull else "Data sent successfully"
-    result = "success"
-    if counts.rejected or counts.waiting:
-        text = "Data imported, with exceptions" if pull else "Data sent, with exceptions"
-        result = "warning"
-    elif counts.conflicts:
-        result = "warning"
-    message = f"{text} ({counts.records} record{'s' if counts.records > 1 else ''}: {', '.join(parts)})"
-    if counts.files:
-        message += ". Files: " + "; ".join(counts.files)
-    if counts.errors:
-        message += ". Rejected: " + "; ".join(counts.errors)
-        if counts.rejected > len(counts.errors):
-            message += f"; and {counts.rejected - len(counts.errors)} more"
-    return result, message

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Iterable, Sequence
+from typing import Collection, Iterable, Sequence
 
 from ..hosts.files import MARK
 from ..hosts.table import TableMap
@@ -83,18 +83,26 @@ def found(site: Site) -> int:
     return number
 
 
-def wanted(site: Site, repository_id: int, limit: int, after: int = 0) -> list[tuple[int, str, str]]:
-    """(id, table, uuid) of targets that records from this repository wait for, oldest first."""
+def wanted(site: Site, repository_id: int, limit: int, after: int = 0,
+           without: Collection[str] = ()) -> list[tuple[int, str, str]]:
+    """(id, table, uuid) of targets that records from this repository wait for, oldest first; not those of tables `without`."""
+    left_out, tables = _without(without)
     return [(row[0], row[1], row[2]) for row in site.db.rows(
         'SELECT MIN("id"), "target_table", "target_uuid" FROM "sync_waiting" WHERE "repository_id" = ? AND "target_table" <> ? '
-        f'AND {_GONE} GROUP BY "target_table", "target_uuid" HAVING MIN("id") > ? ORDER BY MIN("id") LIMIT {int(limit)}',
-        [repository_id, MARK, after])]
+        f'AND {_GONE}{left_out} GROUP BY "target_table", "target_uuid" HAVING MIN("id") > ? ORDER BY MIN("id") '
+        f'LIMIT {int(limit)}', [repository_id, MARK, *tables, after])]
 
 
-def count(site: Site, repository_id: int) -> int:
-    """Records from this repository that still wait for a reference or a file."""
+def count(site: Site, repository_id: int, without: Collection[str] = ()) -> int:
+    """Records from this repository that still wait for a reference or a file; not those of tables `without`."""
+    left_out, tables = _without(without)
     return len(site.db.rows('SELECT DISTINCT "tablename", "record_uuid" FROM "sync_waiting" WHERE "repository_id" = ? '
-                            f'AND {_GONE}', [repository_id]))
+                            f'AND {_GONE}{left_out}', [repository_id, *tables]))
+
+
+def _without(tables: Collection[str]) -> tuple[str, list[str]]:
+    """SQL condition that leaves out records of some tables, and its values."""
+    return (f' AND "tablename" NOT IN ({",".join("?" * len(tables))})', sorted(tables)) if tables else ("", [])
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,14 @@ import json
 from datetime import datetime, timedelta
 from typing import Any
 
+from ..engine.crew import Crew
+from ..execution.present import present
+
 #: Name of the task, as in existing Eden deployments' jobs
 TASK = "sync_synchronize"
+
+#: name of the task that helps with a run which another worker has begun
+SHARE = "sync_share"
 
 #: seconds after its last heartbeat that a worker still counts as alive
 ALIVE = 60
@@ -30,8 +36,79 @@ def queue(db: Any, application: str, repository_id: int, user_id: int | None, ti
     return int(number)
 
 
+class Workers(Crew):
+    """The scheduler's workers: each helps by a task of its own, in the group of the task that has begun the run.
+
+    Parameters
+    ----------
+    timeout : seconds that a worker may help
+    """
+
+    def __init__(self, db: Any, application: str, timeout: int) -> None:
+        self.db = db
+        self.application = application
+        self.timeout = timeout
+
+    def call(self, run_id: int, number: int) -> None:
+        db, task = self.db, self.db.scheduler_task
+        mine = present()
+        row = db(task.id == mine.id).select(task.group_name, task.application_name, task.assigned_worker_name).first() \
+            if mine is not None else None
+        group = row.group_name if row is not None else "main"
+        application = row.application_name if row is not None else f"{self.application}/default"
+        self._forget()
+        now = datetime.now()
+        idle = self._idle(group, row.assigned_worker_name if row is not None else "")
+        for place in range(number):
+            # as web2py's own worker that hands out tasks does it, which may itself be busy, and looks seldom
+            given = {"status": "ASSIGNED", "assigned_worker_name": idle[place]} if place < len(idle) else {}
+            task.insert(application_name=application, task_name=SHARE, function_name=SHARE, args=json.dumps([run_id]), vars="{}",
+                        enabled=True, start_time=now, next_run_time=now, repeats=1, period=60, timeout=self.timeout,
+                        retry_failed=0, group_name=group, **given)
+
+    def dismiss(self, run_id: int) -> None:
+        task = self.db.scheduler_task
+        self.db((task.function_name == SHARE) & (task.args == json.dumps([run_id])) &
+                task.status.belongs(("QUEUED", "ASSIGNED"))).delete()
+        self._forget()
+
+    def _forget(self) -> None:
+        """Tasks of this kind are worth nothing once they have ended."""
+        task = self.db.scheduler_task
+        self.db((task.function_name == SHARE) & ~task.status.belongs(("QUEUED", "ASSIGNED", "RUNNING"))).delete()
+
+    def _idle(self, group: str, own: str) -> list[str]:
+        """Names of workers of a group that live and have nothing to do."""
+        worker, task = self.db.scheduler_worker, self.db.scheduler_task
+        busy = {row.assigned_worker_name for row in self.db(task.status.belongs(("RUNNING", "ASSIGNED"))).select(
+            task.assigned_worker_name, distinct=True)}
+        return [row.worker_name for row in self.db(worker.group_names.contains(group) & _living(self.db)).select(
+            worker.worker_name, orderby=worker.id) if row.worker_name not in busy and row.worker_name != own]
+
+
+def workers_alive(db: Any) -> dict[str, int]:
+    """How many workers have given a sign of life in the last minute, by group."""
+    found: dict[str, int] = {}
+    for row in db(_living(db)).select(db.scheduler_worker.group_names):
+        for name in row.group_names or ("main",):
+            found[name] = found.get(name, 0) + 1
+    return found
+
+
+def groups_needed(db: Any) -> dict[str, int]:
+    """How many tasks wait for a worker, or will, by group."""
+    task = db.scheduler_task
+    number = task.id.count()
+    return {row.scheduler_task.group_name or "main": int(row[number]) for row in db(
+        task.status.belongs(("QUEUED", "ASSIGNED", "RUNNING")) & (task.enabled == True)).select(  # noqa: E712 - SQL
+            task.group_name, number, groupby=task.group_name)}
+
+
+def _living(db: Any) -> Any:
+    table = db.scheduler_worker
+    return ((table.last_heartbeat > datetime.now() - timedelta(seconds=ALIVE)) & table.status.belongs(("ACTIVE", "PICK")))
+
+
 def worker_alive(db: Any) -> bool:
     """Has a worker given a sign of life in the last minute?"""
-    table = db.scheduler_worker
-    since = datetime.now() - timedelta(seconds=ALIVE)
-    return not db((table.last_heartbeat > since) & (table.status.belongs(("ACTIVE", "PICK")))).isempty()
+    return not db(_living(db)).isempty()

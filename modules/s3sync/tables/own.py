@@ -152,7 +152,7 @@ def define(db: Any) -> None:
           Field("user_id", "integer"),
           Field("worker", length=128),
           Field("status", length=16, default="running"),  # running, success, warning, error, interrupted
-          Field("phase", length=32),                      # connecting, pulling, pushing, finished
+          Field("phase", length=32),                      # connecting, pulling, pushing, stopping, finished
           Field("message", "text"),
           Field("error_code", length=32),
           Field("started_on", "datetime"),
@@ -165,6 +165,8 @@ def define(db: Any) -> None:
           Field("resource_name", length=64),
           Field("direction", length=8),                   # pull, push
           Field("status", length=16, default="waiting"),  # waiting, running, success, warning, error, interrupted
+          Field("worker", length=128),                    # who works on it, where several share a run
+          Field("error_code", length=32),                 # of what ended it early
           Field("total", "integer"),                      # records expected, when known
           Field("records", "integer", default=0),         # records transferred
           Field("created", "integer", default=0),
