@@ -9,6 +9,7 @@ from typing import Any, Mapping, Sequence
 
 from gluon import current
 from gluon.storage import Storage
+from pydal import Field
 from shaped_site import ShapedSite
 
 from s3sync.engine.site import Site
@@ -83,6 +84,10 @@ class People:
         self.site.note("s3_accessible_query", method, table)
         return self.site.db[table].name != "secret"
 
+    def get_realm_entity(self, table: Any, row: Any) -> Any:
+        self.site.note("get_realm_entity", table._tablename, row.id)
+        return self.site.realm(table, row) if self.site.realm else row.get("pe_id")
+
     def s3_set_record_owner(self, table: Any, number: int) -> None:
         self.site.note("s3_set_record_owner", table._tablename, number)
 
@@ -114,6 +119,10 @@ class EdenSite(ShapedSite):
         current.audit = lambda *args, **more: self.note("audit", *args, more["record"], more["representation"])
         current.gis = SimpleNamespace(update_location_tree=lambda feature: self.note("update_location_tree", feature))
         current.s3task = SimpleNamespace(run_async=lambda name, **more: self.note("run_async", name, more["args"]))
+
+    def meta(self) -> list[Field]:
+        return [*super().meta(), Field("owned_by_user", "integer"), Field("owned_by_group", "integer"),
+                Field("realm_entity", "integer")]
 
     def note(self, *call: Any) -> None:
         """Write down a call."""

@@ -123,6 +123,15 @@ class Database:
         else:
             self._cursor.executemany(head + marks, rows)
 
+    def insert_one(self, table: str, columns: Sequence[str], row: Row, key: str = "id") -> int:
+        """Insert a row; the number the database gave it, in its column `key`."""
+        self.statements += 1
+        names, marks = ", ".join(f'"{c}"' for c in columns), ", ".join("?" * len(columns))
+        returning = f' RETURNING "{key}"' if self.dialect == "postgres" else ""
+        cursor = self._cursor
+        cursor.execute(self._adapt(f'INSERT INTO "{table}" ({names}) VALUES ({marks}){returning}'), tuple(row))
+        return int(cursor.fetchone()[0] if returning else cursor.lastrowid)
+
     def update(self, table: str, columns: Sequence[str], rows: Sequence[Row], key: str = "id") -> None:
         """Update many rows: each row holds the new values in order of `columns`, then the key's value."""
         if not rows:

@@ -3,7 +3,9 @@ from __future__ import annotations
 
 from datetime import date, datetime, time
 from decimal import Decimal
-from typing import Any, Callable
+from typing import Any, Callable, Iterable
+
+from pydal.validators import IS_LENGTH
 
 from ..hosts.base import Host
 from ..hosts.callback import HookError, call
@@ -30,6 +32,9 @@ class Checker:
                            if name in table.schema.by_name}
         self.limits = limits(table)
         self.mandatory = [f.name for f in table.schema.fields if f.name not in table.nullable]
+        #: fields whose validators are such that a text can be told to be good without calling them
+        self._plain = {name: test for name, found in self.validators.items()
+                       if table.schema.by_name[name].type in ("string", "text") and (test := _test(found)) is not None}
         #: fields whose validators refuse that nothing is entered: found out when the first record lacks one
         self._wanted: dict[str, str] = {}
         self.blank_lists = [f.name for f in table.schema.fields if f.type == "list:string"]
@@ -65,7 +70,9 @@ class Checker:
                 if action is Action.CREATE and name not in self.table.defaults:
                     reason = self._entered(name, validators)
             elif row is None or values[name] != old.get(name):
-                reason = self._validate(name, values, validators, row)
+                test = self._plain.get(name)
+                if test is None or not values[name] or not test(values[name]):
+                    reason = self._validate(name, values, validators, row)
             if reason:
                 return reason
         return ""
@@ -102,3 +109,20 @@ class Checker:
         if wanted is None or not isinstance(value, wanted) or isinstance(value, bool) != (field.type == "boolean"):
             return original
         return canonical_default(field, value)
+
+
+def _test(validators: Iterable[Any]) -> Callable[[str], bool] | None:
+    """What pyDAL's own validators for texts come down to: they accept as it is what passes; None if there are others."""
+    low, high = 0, None
+    for validator in validators:
+        kind = type(validator)
+        if kind.__name__ == "DefaultValidatorProxy":         # what pyDAL puts in itself, since 2026
+            validator, kind = validator.obj, type(validator.obj)
+        if kind.__module__ != IS_LENGTH.__module__ or getattr(validator, "empty_regex", None) is not None:
+            return None
+        if kind.__name__ == "IS_LENGTH":
+            low = max(low, validator.minsize)
+            high = validator.maxsize if high is None else min(high, validator.maxsize)
+        elif kind.__name__ != "IS_NOT_EMPTY":
+            return None
+    return lambda text: low <= len(text) and (high is None or len(text) <= high) and not text.isspace()

@@ -56,7 +56,7 @@ class Forecaster(Applier):
                 if item.uuid not in writer.resolver.blocked:
                     try:
                         with self.site.db.savepoint():
-                            writer.validated(item.record, item.row)
+                            writer.single.validated(item.record, item.row)
                     except HookError as error:
                         refused[item.uuid] = (str(error), "callback")
         ender = Ender(self.site, table, self.origin, self.repository_id)

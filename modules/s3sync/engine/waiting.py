@@ -63,13 +63,16 @@ _GONE = ('NOT EXISTS (SELECT 1 FROM "sync_version" WHERE "sync_version"."tablena
          f""""sync_version"."record_uuid" = "sync_waiting"."target_uuid" AND "sync_version"."digest" LIKE '{DELETED}%')""")
 
 
-def of(site: Site, table: str, uuids: Iterable[str]) -> list[tuple[str, tuple[str, str]]]:
-    """(record uuid, (table, uuid) of a target; "file:table/field" and digest of a file) for what these records still wait for."""
+def of(site: Site, table: str, uuids: Iterable[str], gone: bool = False) -> list[tuple[str, tuple[str, str]]]:
+    """(record uuid, (table, uuid) of a target; "file:table/field" and digest of a file) for what these records still wait for.
+
+    Targets that are known to be deleted are left out, unless `gone`.
+    """
     if site.db.value('SELECT 1 FROM "sync_waiting" WHERE "tablename" = ? LIMIT 1', [table]) is None:
         return []
     return [(row[0], (f"{MARK}{table}/{row[3]}" if row[1] == MARK else row[1], row[2])) for row in site.db.rows_in(
         'SELECT "record_uuid", "target_table", "target_uuid", "fieldname" FROM "sync_waiting" WHERE "tablename" = ? '
-        f'AND {_GONE} AND "record_uuid" IN ({{}})', uuids, [table])]
+        f'{"" if gone else f"AND {_GONE} "}AND "record_uuid" IN ({{}})', uuids, [table])]
 
 
 def found(site: Site) -> int:

@@ -1,16 +1,17 @@
 """Rows into the table: in bulk where nobody is listening, one by one where the host has callbacks."""
 from __future__ import annotations
 
-from contextlib import contextmanager
-from typing import Any, Iterator, Sequence
+from functools import cached_property
+from typing import Any, Sequence
 
-from ..hosts.callback import Form, HookError, call
+from ..hosts.callback import HookError
 from ..hosts.files import Files
 from ..hosts.table import StoredRow, TableMap
 from ..index.digest import digest
 from ..s3xml.record import Record
-from . import attachments, waiting
+from . import attachments
 from .resolve import Resolver
+from .single import Single
 from .site import Site
 
 Pair = tuple[Record, "StoredRow | None"]
@@ -39,7 +40,7 @@ class Writer:
         self.digests: dict[str, str] = {}
         self.modified: dict[str, str | None] = {}
         self.pairs = pairs
-        self.one_by_one = table.has_callbacks or self.hooks.around_writes
+        self.one_by_one = table.has_callbacks or self.hooks.around_writes or site.host.alone(table.name)
         self._plan: list[tuple[int, str, Any]] | None = None
         self._incomplete: set[str] = set()       # created before a record of this batch they refer to
         self.values = {str(record.uuid): self._values(record, row) for record, row in pairs}
@@ -81,8 +82,8 @@ class Writer:
         for level in self._levels(creates):
             failed.update(self._attempt(level, self._create))
             uuids = [str(r.uuid) for r in level if r.uuid not in failed]
-            found = self.site.references.ids(self.table.name, uuids)
-            ids = {u: found[u] for u in uuids if u in found}
+            known = self.ids if self.one_by_one else self.site.references.ids(self.table.name, uuids)
+            ids = {u: known[u] for u in uuids if u in known}
             self.ids.update(ids)
             self.resolver.created(ids)
             if ids and not self.one_by_one:
@@ -91,6 +92,8 @@ class Writer:
         failed.update(self._attempt(updates, self._update))
         if updates and not self.one_by_one:
             self.site.host.written(self.table.name, [], [row.id for r, row in updates if row and r.uuid not in failed])
+        if self.one_by_one:
+            self.single.finish()
         digests, modified, values = self.digests, self.modified, self.values
         for record, row in self.pairs:
             uuid = record.uuid
@@ -157,7 +160,7 @@ class Writer:
                 self._incomplete.add(str(record.uuid))
         if self.one_by_one:
             for record in records:
-                self._one(record, None)
+                self.single.write(record, None)
             return
         names = [f.name for f in table.schema.fields]
         meta = [n for n in table.meta if n != "deleted_rb"]
@@ -165,7 +168,7 @@ class Writer:
         unapproved = {**extra, "approved_by": None} if "approved_by" in extra else extra
         places = tuple(NEW.index(n) for n in meta)
         approved, not_approved = tuple(extra.values()), tuple(unapproved.values())
-        values, convert = self.values, self._driver
+        values, convert = self.values, self.driver
         rows = []
         for record in records:
             own = self._meta(record)
@@ -178,21 +181,21 @@ class Writer:
         table = self.table
         if self.one_by_one:
             for record, row in pairs:
-                self._one(record, row)
+                self.single.write(record, row)
             return
         names = [f.name for f in table.schema.fields]
-        meta = [n for n in ("modified_on", "modified_by") if n in table.meta]
-        live: dict[str, Any] = {"deleted": "F"} if table.soft_delete else {}     # an update undeletes
-        live.update({n: None for n in ("deleted_fk", "deleted_rb") if n in table.schema.meta})
+        columns: list[str] = []
         rows = []
         for record, row in pairs:
             assert row is not None
-            values = self._driver(self.values[str(record.uuid)], names, row)
-            rows.append((*self._changed(record, row, meta), *live.values(), *values, row.id))
+            values = self.driver(self.values[str(record.uuid)], names, row)
+            changes = self.changes(record, row)
+            columns = [*changes, *names]
+            rows.append((*changes.values(), *values, row.id))
         with self.site.db.strict():
-            self.site.db.update(table.name, [*meta, *live, *names], rows)
+            self.site.db.update(table.name, columns, rows)
 
-    def _file(self, name: str, value: Any, row: StoredRow | None) -> str | None:
+    def file(self, name: str, value: Any, row: StoredRow | None) -> str | None:
         """Name of the file that stands for an upload: the row's own as long as the content is the same."""
         if value is None:
             return None
@@ -201,13 +204,13 @@ class Writer:
             return files[name]
         return Files(self.site.db).own(self.table, name, value.stored)
 
-    def _driver(self, values: dict[str, Any], names: list[str], stored: StoredRow | None = None) -> list[Any]:
+    def driver(self, values: dict[str, Any], names: list[str], stored: StoredRow | None = None) -> list[Any]:
         row = list(map(values.get, names))
         for place, _, convert in self._conversions(names):
             if row[place] is not None:
                 row[place] = convert(row[place])
         for name in self.table.uploads:
-            row[names.index(name)] = self._file(name, values.get(name), stored)
+            row[names.index(name)] = self.file(name, values.get(name), stored)
         return row
 
     def _conversions(self, names: list[str]) -> list[tuple[int, str, Any]]:
@@ -238,113 +241,27 @@ class Writer:
                 created.replace("T", " ") if created else self._now, by, last, owner,
                 self._roles.get(record.owned_by_group or ""))
 
-    def _changed(self, record: Record, row: StoredRow, names: Sequence[str]) -> list[Any]:
-        found = {"modified_on": _stamp(record.modified_on) or self._now,
-                 "modified_by": self._people.get(record.modified_by or "") or row.modified_by}
-        return [found[name] for name in names]
+    def stamps(self, record: Record) -> dict[str, Any]:
+        """The columns `NEW` of a new row, by name."""
+        return dict(zip(NEW, self._meta(record)))
 
-    # --- with callbacks ---------------------------------------------------------------------------------------
+    def changes(self, record: Record, row: StoredRow) -> dict[str, Any]:
+        """The meta columns that an update changes: it undeletes, too."""
+        meta = self.table.schema.meta
+        found: dict[str, Any] = {}
+        if "modified_on" in meta:
+            found["modified_on"] = _stamp(record.modified_on) or self._now
+        if "modified_by" in meta:
+            found["modified_by"] = self._people.get(record.modified_by or "") or row.modified_by
+        if self.table.soft_delete:
+            found["deleted"] = "F"
+        found.update((n, None) for n in ("deleted_fk", "deleted_rb") if n in meta)
+        return found
 
-    def _one(self, record: Record, row: StoredRow | None) -> None:
-        """One record through pyDAL and the host's own code, in the order of S3XML §10: validation, write, onaccept."""
-        table, uuid, name = self.table, str(record.uuid), self.table.name
-        method, form, fields = self.validated(record, row)
-        kept = {"id", *table.meta, *table.uploads}
-        fields.update({k: v for k, v in form.vars.items() if k in table.dal_table.fields and k not in kept})
-        with self._untouched():
-            try:
-                number = self._store(record, row, fields)
-            except (TypeError, ValueError, LookupError, AttributeError, ArithmeticError) as problem:
-                # pyDAL cannot make a value of a column of what the application's own code has left in form.vars
-                raise HookError(f"{type(problem).__name__}: {problem}") from problem
-            self._exact(number, fields)
-            form.vars.update(id=number, uuid=uuid)
-            self.site.host.written(name, [number] if row is None else [], [] if row is None else [number])
-            call(self.hooks.accept(method), form, tablename=name)
-        waiting.forget(self.site, table.name, [uuid])
-        stored = self.site.index.canonical(table, list(table.by_uuid([uuid]).values()))
-        if stored:
-            self._expect(stored[0].values, self.values[uuid])
-            self.digests[uuid] = digest(stored[0].values)
-            self.modified[uuid] = stored[0].modified_on
-
-    def validated(self, record: Record, row: StoredRow | None) -> tuple[str, Form, dict[str, Any]]:
-        """What the host's own validation makes of a record: "create" or "update", its form, the values it was given.
-
-        Raises HookError if it refuses the record.
-        """
-        table, uuid = self.table, str(record.uuid)
-        method = "create" if row is None else "update"
-        fields: dict[str, Any] = {}
-        for field, value in self.values[uuid].items():
-            if field in table.references or field in table.list_references:
-                fields[field] = self.resolver.local(field, value)
-            elif field in table.uploads:
-                fields[field] = self._file(field, value, row)
-            else:
-                fields[field] = table.python_value(field, value)
-        form = Form(method, table.dal_table, fields if row is None else {n: fields[n] for n in record.values if n in fields},
-                    row)
-        if row is not None:
-            form.vars.id = row.id
-        call(self.hooks.validation(method), form, tablename=table.name)
-        if form.errors:
-            raise HookError("; ".join(f"{k}: {v}" for k, v in form.errors.items()))
-        return method, form, fields
-
-    def _exact(self, number: int, fields: dict[str, Any]) -> None:
-        """Numbers to the last digit: pyDAL writes them as text, and SQLite's reading of text may be one bit off."""
-        doubles = {n: v for n, v in fields.items() if isinstance(v, float)}
-        if doubles and self.site.db.dialect == "sqlite":
-            self.site.db.update(self.table.name, list(doubles), [(*doubles.values(), number)])
-
-    def _store(self, record: Record, row: StoredRow | None, fields: dict[str, Any]) -> int:
-        """Insert or update through pyDAL; the local id."""
-        table = self.table
-        if row is None:
-            meta = [n for n in table.meta if n != "deleted_rb"]
-            own = dict(zip(NEW, self._meta(record)))
-            stamps = {n: own[n] for n in meta}
-            if "deleted" in stamps:
-                stamps["deleted"] = False
-            if not record.approved and "approved_by" in table.dal_table.fields:
-                stamps["approved_by"] = None
-            number = table.dal_table.insert(**fields, **stamps)
-            if not number:
-                raise HookError("a callback of the table refused the record")
-            return int(number)
-        meta = [n for n in ("modified_on", "modified_by") if n in table.meta]
-        stamps = dict(zip(meta, self._changed(record, row, meta)))
-        if table.soft_delete:
-            stamps["deleted"] = False
-        stamps.update({n: None for n in ("deleted_fk", "deleted_rb") if n in table.schema.meta})
-        self.site.db.dal(table.dal_table.id == row.id).update(**fields, **stamps)
-        return row.id
-
-    @contextmanager
-    def _untouched(self) -> Iterator[None]:
-        """What callbacks write into the table meanwhile leaves author and time of the records as they came."""
-        columns = [self.table.dal_table[n] for n in ("modified_on", "modified_by") if n in self.table.meta]
-        before = [column.update for column in columns]
-        for column in columns:
-            column.update = None
-        try:
-            yield
-        finally:
-            for column, update in zip(columns, before):
-                column.update = update
-
-    def _expect(self, stored: dict[str, Any], wanted: dict[str, Any]) -> None:
-        """Put in what is not in the row yet: references that wait for their target, those of a cycle, files."""
-        for name in self.table.references:
-            if stored[name] is None:
-                stored[name] = wanted.get(name)
-        for name in self.table.list_references:
-            if wanted.get(name):
-                stored[name] = sorted({*(stored[name] or ()), *wanted[name]})
-        for name in self.table.uploads:
-            if stored[name] is None:
-                stored[name] = wanted.get(name)
+    @cached_property
+    def single(self) -> Single:
+        """How records are written where the application's own code is to be called for each."""
+        return Single(self)
 
 
 def _stamp(value: str | None) -> str | None:

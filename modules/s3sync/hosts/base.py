@@ -214,6 +214,10 @@ class Host(abc.ABC):
         return tuple(dict.fromkeys(part.fkey for parent in self.tables() for part in self.components(parent)
                                    if part.table == tablename and not part.multiple))
 
+    def alone(self, tablename: str) -> bool:
+        """Does `written` call code that may refuse one of the records? Then it is called for each by itself."""
+        return False
+
     def written(self, tablename: str, created: Sequence[int], updated: Sequence[int]) -> None:
         """Records were written: look after what goes with them (super-entities, owners). Comes before onaccept."""
         return None

@@ -112,9 +112,9 @@ def call(hook: Callable[..., Any] | Sequence[Any] | Mapping[str, Any] | None, *a
     """
     if hook is None:
         return None
-    if isinstance(hook, Mapping):
-        return call(hook.get(tablename), *arguments, tablename=tablename)
     if not callable(hook):
+        if isinstance(hook, Mapping):
+            return call(hook.get(tablename), *arguments, tablename=tablename)
         result = None
         for each in hook:
             result = call(each, *arguments, tablename=tablename)

@@ -15,7 +15,8 @@ from gluon import current
 from ..errors import UnknownResource
 from ..s3xml.schema import Schema
 from .base import Component, Hook, Hooks
-from .callback import Form, HookError, Values, call
+from .callback import Form, HookError, call
+from .identities import Identities
 from .query import to_query
 from .table import TableMap
 from .web2py import FORBIDDEN, Web2pyHost
@@ -24,9 +25,6 @@ logger = logging.getLogger("s3sync")
 
 #: Columns whose values mean something at their own site only: gis_location.path is made of local ids
 LOCAL = {"gis_location": frozenset(("path",))}
-
-#: Columns from which Eden tells the realm, or the owner, of a record
-OWNING = frozenset(("pe_id", "organisation_id", "site_id", "group_id", "person_id"))
 
 #: Tables that Eden's own callbacks fill, at each site by itself: as parts of other records they would come to be there twice
 DERIVED = frozenset(("pr_role", "sit_presence"))
@@ -68,7 +66,7 @@ class EdenHost(Web2pyHost):
         self._hooks: dict[str, Hooks] = {}
         self._components: dict[str, tuple[Component, ...]] = {}
         self._supers_of: dict[str, tuple[str, ...]] = {}
-        self._owned_tables: dict[str, bool] = {}
+        self._identities: dict[str, Identities] = {}
         self._complete = False
 
     # --- tables -----------------------------------------------------------------------------------------------
@@ -186,35 +184,27 @@ class EdenHost(Web2pyHost):
             self._supers_of[tablename] = found
         return found
 
-    def _owned(self, tablename: str) -> bool:
-        """Do owner group or realm of a record depend on it? Its owning user is written with it in any case."""
-        found = self._owned_tables.get(tablename)
+    def _identities_of(self, tablename: str) -> Identities:
+        found = self._identities.get(tablename)
         if found is None:
-            get = self.s3db.get_config
-            found = bool(callable(self.deployment.get_auth_realm_entity()) or get(tablename, "realm_entity")
-                         or get(tablename, "owner_group") or not OWNING.isdisjoint(self.dal[tablename].fields))
-            self._owned_tables[tablename] = found
+            found = self._identities[tablename] = Identities(self, tablename)
         return found
 
+    def alone(self, tablename: str) -> bool:
+        return self._identities_of(tablename).calls or bool(self.deployment.get_security_audit_write())
+
     def written(self, tablename: str, created: Sequence[int], updated: Sequence[int]) -> None:
-        table, audit = self.dal[tablename], self.deployment.get_security_audit_write()
-        supers = bool(self.super_entities(tablename))
-        realms = self.s3db.get_config(tablename, "update_realm")
-        owned = self._owned(tablename)
-        if not (supers or realms or owned or audit):
+        audit = self.deployment.get_security_audit_write()
+        identities = self._identities_of(tablename)
+        if not (audit or identities.any):
             return
+        table, (prefix, _, name) = self.dal[tablename], tablename.partition("_")
         for method, ids in (("create", created), ("update", updated)):
             for number in ids:
                 if audit:
-                    prefix, _, name = tablename.partition("_")
-                    form = Form(method, table, {"id": number})
-                    current.audit(method, prefix, name, form=form, record=number, representation="xml")
-                if supers:
-                    self.s3db.update_super(table, Values(id=number))
-                if method == "create" and owned:
-                    self.auth.s3_set_record_owner(table, number)
-                elif method == "update" and realms:
-                    self.auth.set_realm_entity(table, number, force_update=True)
+                    current.audit(method, prefix, name, form=Form(method, table, {"id": number}), record=number,
+                                  representation="xml")
+                identities.written(number, method == "create")
 
     def ended(self, tablename: str, ids: Sequence[int]) -> None:
         if self.deployment.get_security_audit_write():

@@ -8,7 +8,7 @@ import json
 from datetime import date, datetime, time
 from decimal import Decimal
 from functools import partial
-from typing import Any, Callable, Iterable, Sequence
+from typing import Any, Callable, Container, Iterable, Sequence
 
 from pydal.helpers.methods import bar_decode_string, bar_encode
 
@@ -104,10 +104,11 @@ class TableMap:
         #: defaults that are worked out anew for each record
         self.computed: dict[str, Callable[[], Any]] = {}
         self.defaults, self.extra_defaults = self._defaults()
-        callbacks = [f for name in ("insert", "update") for when in ("before", "after")
-                     for f in getattr(table, f"_{when}_{name}")]
-        #: pyDAL callbacks of the application's own (pyDAL puts in some itself, which look after uploads)
-        self.has_callbacks = any(not (getattr(f, "__module__", "") or "").startswith("pydal") for f in callbacks)
+        self.has_callbacks = listened(table)
+
+    def worked_out(self) -> bool:
+        """Does pyDAL put values into rows that nobody gave and that are not among our defaults?"""
+        return worked_out(self.dal_table, {*ATTRIBUTES, *self.defaults, *self.extra_defaults})
 
     def _defaults(self) -> tuple[dict[str, Any], dict[str, Any]]:
         """Defaults of synchronised columns (canonical), and of the other columns (for the driver)."""
@@ -291,6 +292,26 @@ def canonical_default(field: Field, value: Any) -> Any:
 def _computed_default(field: Field, default: Callable[[], Any]) -> Any:
     value = default()
     return None if value is None else canonical_default(field, value)
+
+
+# --- what pyDAL does of its own accord -----------------------------------------------------------------------------
+
+
+def listened(table: Any) -> bool:
+    """Has a pyDAL table callbacks of the application's own? (pyDAL puts in some itself, which look after uploads.)"""
+    callbacks = [f for name in ("insert", "update") for when in ("before", "after") for f in getattr(table, f"_{when}_{name}")]
+    return any(not (getattr(f, "__module__", "") or "").startswith("pydal") for f in callbacks)
+
+
+def worked_out(table: Any, known: Container[str]) -> bool:
+    """Does pyDAL put values into rows that nobody gave: computed ones, those of updates, defaults of other columns than these?"""
+    for column in table:
+        if column.compute is not None or column.update is not None and column.name not in ATTRIBUTES:
+            return True
+        if column.name != table._id.name and column.name not in known and column.default is not None:
+            if (column.default() if callable(column.default) else column.default) is not None:
+                return True
+    return False
 
 
 # --- schema from a pyDAL table ------------------------------------------------------------------------------------

@@ -160,6 +160,54 @@ def test_modified_on_stays_as_it_came_whatever_callbacks_do(here: ShapedSite) ->
     assert here.db[TABLE].modified_on.update is not None
 
 
+def test_records_come_one_after_the_other(here: ShapedSite) -> None:
+    seen = []
+
+    def look(form: Any) -> None:
+        seen.append((form.vars.name, sorted(row.name for row in here.db(here.db[TABLE]).select())))
+
+    declare(here.db, TABLE, onvalidation=look, onaccept=look)
+    here.apply(record(TABLE, "o1", {"name": "a"}), record(TABLE, "o2", {"name": "b"}))
+    assert seen == [("a", []), ("a", ["a"]), ("b", ["a"]), ("b", ["a", "b"])]
+
+
+def test_what_the_code_of_one_record_does_to_another_is_an_edit_of_this_site(here: ShapedSite) -> None:
+    def onaccept(form: Any) -> None:
+        here.db(here.db[TABLE].id < form.vars.id).update(comments="not the last one")
+
+    declare(here.db, TABLE, onaccept=onaccept)
+    here.apply(record(TABLE, "o1", {"name": "a"}), record(TABLE, "o2", {"name": "b"}))
+    assert here.edits(TABLE) == 1
+
+
+def test_lists_and_json_may_be_changed_in_place(here: ShapedSite) -> None:
+    def onvalidation(form: Any) -> None:
+        form.vars.also.append(first)
+        form.vars.text += "!"
+
+    here.one(record(TABLE, "o1", {"name": "a"}))
+    here.one(record(TABLE, "o2", {"name": "b"}))
+    first = here.id_of(TABLE, "o1")
+    declare(here.db, "org_note", onvalidation=onvalidation)
+    here.one(record("org_note", "n1", {"text": "t", "also": ["o2"]}))
+    row = here.get("org_note", "n1")
+    assert sorted(row.also) == [first, here.id_of(TABLE, "o2")] and row.text == "t!"
+
+
+def test_what_pydal_works_out_is_in_the_row(here: ShapedSite) -> None:
+    here.one(record(TABLE, "o1", {"name": "a"}))
+    number = here.id_of(TABLE, "o1")
+    note = here.db.org_note
+    declare(here.db, "org_note", onaccept=lambda form: None)
+    note.organisation_id.default = lambda: number
+    here.one(record("org_note", "n1", {"text": "t"}))
+    assert here.get("org_note", "n1").organisation_id == number
+    note.organisation_id.default = None
+    note.text.compute = lambda row: "computed"
+    here.one(record("org_note", "n2", {"also": ["o1"]}))
+    assert here.get("org_note", "n2").text == "computed"
+
+
 def test_deletion_calls_cascade_before_and_ondelete_after(here: ShapedSite, calls: Calls) -> None:
     here.one(record(TABLE, "o1", {"name": "A", "year": 1971}))
     number = here.id_of(TABLE, "o1")

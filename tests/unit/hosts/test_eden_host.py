@@ -103,12 +103,12 @@ def test_order_and_arguments_of_a_new_record(eden: EdenSite) -> None:
     eden.configure(PERSON, super_entity="pr_pentity", onvalidation=eden.hook("onvalidation", _form),
                    create_onaccept=eden.hook("create_onaccept", _form), onaccept=eden.hook("onaccept"))
     assert eden.one(record(PERSON, "p1", {"first_name": "Ada"})).result == "created"
-    assert eden.names() == ["onvalidation", "audit", "update_super", "s3_set_record_owner", "create_onaccept"]
+    assert eden.names() == ["onvalidation", "audit", "s3_set_record_owner", "create_onaccept"]
     number = eden.id_of(PERSON, "p1")
     calls = {call[0]: call[1:] for call in eden.calls}
     assert calls["onvalidation"][0] == "create" and "id" not in calls["onvalidation"][1] and calls["onvalidation"][2]
     assert calls["audit"] == ("create", "pr", "person", number, "xml")
-    assert calls["update_super"] == (PERSON, number) and calls["s3_set_record_owner"] == (PERSON, number)
+    assert calls["s3_set_record_owner"] == (PERSON, number)
     assert calls["create_onaccept"][1]["id"] == number and calls["create_onaccept"][1]["first_name"] == "Ada"
     assert eden.db[PERSON][number].pe_id
 
@@ -129,7 +129,7 @@ def test_owners_are_asked_for_only_where_they_depend_on_the_record(eden: EdenSit
     assert eden.names() == []
     eden.realm = lambda table, row: 0
     eden.one(record("gis_location", "l2", {"name": "Mombasa"}))
-    assert eden.names() == ["s3_set_record_owner"]
+    assert eden.names() == ["get_realm_entity"]
 
 
 def test_a_deletion(eden: EdenSite) -> None:
