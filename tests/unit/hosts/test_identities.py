@@ -37,7 +37,8 @@ def test_a_new_record_gets_its_super_records(eden: EdenSite) -> None:
         eden.note("onaccept", row.pe_id, row.site_id, row.realm_entity)
 
     eden.configure("org_site", onaccept=eden.hook("site", lambda form: (dict(form.vars),)))
-    eden.configure("pr_pentity", onaccept=eden.hook("wrong"), create_onaccept=eden.hook("pentity", lambda form: (form.vars.pe_id,)))
+    eden.configure("pr_pentity", onaccept=eden.hook("wrong"))
+    eden.configure("pr_pentity", create_onaccept=eden.hook("pentity", lambda form: (form.vars.pe_id,)))
     eden.configure(SHELTER, onaccept=accepted)
     eden.one(record("org_organisation", "o1", {"name": "Red Cross"}))
     eden.calls.clear()
@@ -133,6 +134,6 @@ def test_a_record_with_all_of_it_takes_few_statements(eden: EdenSite) -> None:
     before = site.db.statements
     Applier(site, None, "peer", Policies()).apply(SHELTER, [record(SHELTER, f"s{i}", {"name": str(i)}) for i in range(100)])
     # savepoint and its release; the record, two super-records, links and realm, what of it the site shares, reading twice
-    assert (site.db.statements - before) / 100 < 10
+    assert (site.db.statements - before) / 100 < (13 if site.db.dialect == "mysql" else 10)     # there, twice more for strictness
     site.db.commit()
     assert eden.db(eden.db.org_site).count() == 100
