@@ -31,7 +31,7 @@ from s3sync.engine.site import Site
 from s3sync.errors import FileUnavailable, UnknownResource
 from s3sync.hosts.web2py import Web2pyHost, declare
 from s3sync.index.index import utcnow
-from s3sync.s3xml.reader import Document, Limits
+from s3sync.s3xml.document import Document, Limits
 from s3sync.s3xml.record import Upload
 from s3sync.s3xml.schema import Schema
 from s3sync.server import handshake, pull, push

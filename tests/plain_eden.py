@@ -19,7 +19,7 @@ from s3sync.engine.peer import Batch, Peer, Receipt, Task
 from s3sync.engine.plain import PlainWriter
 from s3sync.engine.repository import by_uuid
 from s3sync.engine.site import Site
-from s3sync.s3xml.reader import Document, Limits
+from s3sync.s3xml.document import Document, Limits
 from s3sync.s3xml.record import Record
 from s3sync.s3xml.schema import Schema
 from s3sync.s3xml.writer import DocumentWriter

@@ -24,7 +24,7 @@ from .memory import few_collections
 from .peers.connect import client_of, connect
 from .peers.eden import EdenPeer
 from .peers.register import register
-from .s3xml.reader import Limits
+from .s3xml.limits import Limits
 from .scheduler.jobs import SHARE, TASK, Workers
 from .secrets import Vault
 from .server import datasets, handshake, pull, push

@@ -23,7 +23,7 @@ from s3sync.hosts.web2py import declare
 from s3sync.peers.eden import EdenPeer
 from s3sync.peers.http import HttpClient
 from s3sync.peers.register import register
-from s3sync.s3xml.reader import Document, Limits
+from s3sync.s3xml.document import Document, Limits
 from s3sync.s3xml.record import Upload
 from s3sync.secrets import Vault
 from s3sync.server import pull, push

@@ -14,7 +14,7 @@ from s3sync.engine.apply import Applier
 from s3sync.engine.decide import Policies
 from s3sync.engine.flatten import flatten
 from s3sync.engine.quarantine import keep
-from s3sync.s3xml.reader import Document
+from s3sync.s3xml.document import Document
 
 NAME = '<data field="name">x</data>'
 

@@ -25,7 +25,7 @@ from s3sync.engine.decide import Policies
 from s3sync.engine.flatten import flatten
 from s3sync.engine.site import Site
 from s3sync.hosts.web2py import Web2pyHost, declare
-from s3sync.s3xml.reader import Document
+from s3sync.s3xml.document import Document
 from s3sync.s3xml.record import Record
 from s3sync.settings import Settings
 

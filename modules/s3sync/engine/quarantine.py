@@ -9,7 +9,7 @@ from typing import Any, Iterable, Mapping, Sequence
 
 from ..errors import ConfigurationError, DocumentError
 from ..index.vector import increment
-from ..s3xml.reader import Document
+from ..s3xml.document import Document
 from ..s3xml.record import Record
 from ..s3xml.writer import DocumentWriter, Encoder
 from . import attachments

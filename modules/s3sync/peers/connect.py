@@ -9,7 +9,7 @@ from ..engine.repository import Repository
 from ..engine.site import Site
 from ..engine.stop import Stop
 from ..errors import ConfigurationError, PeerRefused
-from ..s3xml.reader import Limits
+from ..s3xml.limits import Limits
 from ..s3xml.schema import Schema
 from ..secrets import Vault
 from .eden import EdenPeer

@@ -8,7 +8,7 @@ from typing import Any, BinaryIO, Callable, Iterable, Sequence
 from ..engine.outcome import Outcome
 from ..engine.peer import Batch, Peer, Receipt, Task
 from ..errors import FileUnavailable, PeerRefused
-from ..s3xml.reader import Document, Limits
+from ..s3xml.document import Document, Limits
 from ..s3xml.record import Upload
 from ..s3xml.schema import Schema
 from .download import downloaded

@@ -7,7 +7,7 @@ from typing import BinaryIO, Callable, Iterable, Sequence
 from ..engine.outcome import Outcome
 from ..engine.peer import Batch, Inventory, Peer, Receipt, Task
 from ..errors import DocumentError, FileUnavailable, PeerRefused
-from ..s3xml.reader import Document, Limits
+from ..s3xml.document import Document, Limits
 from ..s3xml.record import Upload
 from ..s3xml.schema import Schema
 from .download import downloaded

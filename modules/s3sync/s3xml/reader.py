@@ -1,65 +1,47 @@
-"""Documents to records: streaming, hardened, and never stopped by a single bad record."""
+"""Elements to records: any S3XML, and never stopped by a single bad record."""
 from __future__ import annotations
 
-import json
 from collections import Counter
-from copy import deepcopy
-from dataclasses import dataclass
-from typing import Any, BinaryIO, Callable, Iterator, Mapping
+from typing import Any, Callable, Mapping
 
 from lxml import etree
 
-from ..errors import DocumentError, DocumentTooLarge, DocumentTruncated, EmptyAnswer
-from . import prologue
+from ..errors import DocumentTooLarge
+from .limits import Limits
 from .record import Record, Tuid, Upload
 from .schema import Field, Schema
 from .values import TEXT_TYPES, Decoder, check, decode_datetime, decode_uuids, decoder, shown
 
-CHUNK = 1 << 15        #: bytes read at once
 LONGEST_UUID = 128     #: characters; what the column of any Eden table takes
 LONGEST_NAME = 64      #: characters of the name of a table
 UNKNOWN = 1000         #: names of unknown tables that are remembered; a document might be full of different ones
-HEAD = 1 << 18         #: bytes within which the root element must have begun, attributes included
 
 #: Attributes of <resource> that are attributes of Record, under the same name
 _USUAL = frozenset(("uuid", "tuid", "alias", "mci", "created_on", "created_by", "modified_on", "modified_by",
                     "owned_by_user", "owned_by_group"))
 
 
-@dataclass(frozen=True)
-class Limits:
-    """What a document may ask of this site. The names are those of `s3sync.settings.Settings`.
+class Layout:
+    """A schema, prepared for reading.
 
-    libxml2 has limits of its own besides, which hold whatever stands here: 10,000,000 bytes of one text, 256 levels.
+    Attributes
+    ----------
+    complete : fields that the sender always mentions unless they are NULL, in its order
+    nothing : NULL for each of them
     """
 
-    max_document: int = 4 << 30       #: bytes of the document, expanded
-    max_record: int = 32 << 20        #: bytes of one record with all that is nested in it
-    max_upload: int = 32 << 20        #: bytes of a file that comes with a record
-    max_text: int = 8 << 20           #: characters of one value
-    max_depth: int = 32               #: nested elements, the root being the first
-    max_records: int = 20_000_000     #: records, nested ones included
-
-    @classmethod
-    def of(cls, settings: Any) -> Limits:
-        """The limits among the settings of a deployment."""
-        return cls(**{name: getattr(settings, name) for name in cls.__dataclass_fields__ if hasattr(settings, name)})
-
-
-class _Table:
-    """A schema, prepared for reading."""
-
-    __slots__ = ("source", "prepare", "name", "decoders", "texts", "uploads", "references", "nothing")
+    __slots__ = ("source", "prepare", "name", "decoders", "texts", "uploads", "references", "nothing", "complete", "schema")
 
     def __init__(self, schema: Schema, complete: tuple[str, ...]) -> None:
         self.name = schema.table
+        self.schema = schema
+        self.complete = complete
         self.source = schema.source
         self.prepare = schema.prepare
         self.decoders: dict[str, Decoder] = {}
         self.texts = frozenset(f.name for f in schema.fields if f.type in TEXT_TYPES)
         self.uploads = frozenset(f.name for f in schema.fields if f.type == "upload")
         self.references: dict[str, Field] = {}
-        #: NULL for every field that the sender always mentions unless it is NULL
         self.nothing: dict[str, Any] = dict.fromkeys(name for name in complete if name in schema.by_name)
         for field in schema.fields:
             check(field)
@@ -69,163 +51,48 @@ class _Table:
                 self.decoders[field.name] = decoder(field)
 
 
-class Document:
-    """An S3XML document, read record by record.
+class Reader:
+    """Makes records of the elements of one document.
 
     Parameters
     ----------
-    source : where the document is read from, once, in chunks; expanded, not gzipped
-    schemas : gives the schema of a table, None for a table that is not to be read (those are counted in `skipped`)
-    limits : what the document may ask for
-    domain : this site's own domain, which peers put before a uuid that is no URN ("site.org/abc" is this site's "abc")
+    schemas, limits, domain : as of `s3sync.s3xml.document.Document`
+    sender : what a real Eden puts before uuids of its own that are no URN, "" if it is none
+    complete : by table, the fields that the sender always mentions unless they are NULL
 
     Attributes
     ----------
-    attributes : attributes of the root element; known as soon as the object exists
-    skipped : number of records by table name that were passed over because `schemas` does not know the table
-    bytes, records : what has been read so far (records: nested ones included)
-
-    Iterating yields the records of the top level, with the records nested in them; a record that cannot be read has its
-    `error` set. Memory does not depend on the size of the document.
-
-    Raises
-    ------
-    EmptyAnswer : there is no document
-    DocumentError : it is no S3XML, or has a DOCTYPE
-    DocumentTruncated : when reading reaches the cut, after all complete records have been given
-    DocumentTooLarge : when a limit is passed, likewise
+    skipped, records : as of Document
     """
 
-    def __init__(self, source: BinaryIO, schemas: Callable[[str], Schema | None], limits: Limits | None = None,
-                 domain: str = "") -> None:
-        self.source = source
+    def __init__(self, schemas: Callable[[str], Schema | None], limits: Limits, domain: str, sender: str,
+                 complete: Mapping[str, tuple[str, ...]]) -> None:
         self.schemas = schemas
-        self.limits = limits or Limits()
-        self.domain = domain
-        self.attributes: dict[str, str] = {}
+        self.limits = limits
         self.skipped: Counter[str] = Counter()
-        self.bytes = 0
         self.records = 0
-        self._complete: Mapping[str, Any] = {}
-        self._tables: dict[str, _Table | None] = {}
+        self._complete = complete
+        self._layouts: dict[str, Layout | None] = {}
         self._prefix = f"{domain}/" if domain else ""
-        self._sender = ""      #: what a real Eden puts before uuids of its own that are no URN
-        self._head = self._open()
+        self._sender = sender
 
-    def __iter__(self) -> Iterator[Record]:
-        # Only the ends of resources are of interest; "start" is for the root, which must be known to be kept short.
-        parser = _parser(("start", "end"), ("s3xml", "resource"))
-        root: Any = None
-        pending = 0        # bytes since a record of the top level ended
-        position = 0
-        chunk = self._head
-        while chunk:
-            self.bytes += len(chunk)
-            if self.bytes > self.limits.max_document:
-                raise DocumentTooLarge(f"more than {self.limits.max_document} bytes")
-            broken = None
-            try:
-                parser.feed(chunk)
-            except etree.XMLSyntaxError as error:
-                broken = error
-            pending += len(chunk)
-            for event, element in parser.read_events():
-                if root is None:
-                    root = element
-                elif event == "end" and element.getparent() is root:
-                    pending = 0
-                    position += 1
-                    name = element.get("name", "")
-                    table = self._tables[name] if name in self._tables else self._table(name)
-                    if table is not None and table.prepare is not None:
-                        yield from self._prepared(element, position, table.prepare)
-                        continue
-                    record = self._record(element, position, 2)
-                    if record is not None:
-                        yield record
-            if broken is not None:
-                raise _syntax_error(broken, position)
-            if pending > self.limits.max_record:
-                raise DocumentTooLarge(f"record {position + 1} has more than {self.limits.max_record} bytes")
-            if root is not None:
-                # The last child may still be growing, all before it are done with.
-                element = None
-                del root[:-1]
-            chunk = self.source.read(CHUNK)
-        try:
-            parser.close()
-        except etree.XMLSyntaxError:
-            raise DocumentTruncated(f"after {position} records and {self.bytes} bytes") from None
-
-    def _prepared(self, element: Any, position: int, prepare: Callable[[Any], str]) -> Iterator[Record]:
-        """The records that the application's import_prep makes of an element of the top level."""
-        root = etree.Element("s3xml", self.attributes)
-        root.append(deepcopy(element))
-        problem = prepare(etree.ElementTree(root))
-        for one in root.iterchildren("resource"):
-            record = self._record(one, position, 2)
-            if record is not None:
-                if problem:
-                    record.error = problem
-                    record.xml = etree.tostring(element, encoding="unicode", with_tail=False)
-                yield record
-
-    def _open(self) -> bytes:
-        """Read as far as the root element, check it, keep its attributes; returns what has been read."""
-        head = b""
-        chunk = self.source.read(CHUNK)
-        while chunk and not prologue.ends(head := head + chunk):
-            if len(head) > HEAD:
-                raise DocumentError(f"there is no root element within {HEAD} bytes")
-            chunk = self.source.read(CHUNK)
-        if not head.strip(b"\0 \t\r\n\xef\xbb\xbf\xff\xfe"):
-            raise EmptyAnswer()
-        parser = _parser(("start",), None)
-        done = 0
-        while done < HEAD:
-            # In small pieces, so that little of what stands behind the root element is looked at here.
-            piece, broken = head[done:done + 256], None
-            done += len(piece)
-            try:
-                parser.feed(piece)
-            except etree.XMLSyntaxError as error:
-                broken = error
-            for _event, root in parser.read_events():
-                self._check(root, head)
-                return head
-            if broken is not None:
-                raise prologue.refusal(head, str(broken))
-            if done == len(head):
-                chunk = self.source.read(CHUNK)
-                if not chunk:
-                    raise DocumentTruncated(f"after {len(head)} bytes, before it began")
-                head += chunk
-        raise DocumentError(f"there is no root element within {HEAD} bytes")
-
-    def _check(self, root: Any, head: bytes) -> None:
-        if root.tag != "s3xml":
-            raise prologue.refusal(head, f"its root element is <{root.tag}>")
-        if root.getroottree().docinfo.internalDTD is not None:
-            raise DocumentError("it has a DOCTYPE")
-        self.attributes = dict(root.items())
-        fields = self.attributes.get("fields")
-        sender = self.attributes.get("domain")
-        if sender and sender != self.domain and "s3sync" not in self.attributes:
-            self._sender = f"{sender}/"
-        if fields is not None:
-            try:
-                self._complete = {table: tuple(map(str, names)) for table, names in json.loads(fields).items()}
-            except (ValueError, TypeError, AttributeError, RecursionError):
-                raise DocumentError(f"its attribute fields={shown(fields)} is not understood") from None
-
-    def _table(self, name: str) -> _Table | None:
+    def layout(self, name: str) -> Layout | None:
+        """How records of a table are read; None for a table that is not to be read."""
+        if name in self._layouts:
+            return self._layouts[name]
         schema = self.schemas(name) if name else None
-        table = None if schema is None else _Table(schema, self._complete.get(name, ()))
-        if table is not None or len(self._tables) < UNKNOWN:
-            self._tables[name] = table
-        return table
+        layout = None if schema is None else Layout(schema, self._complete.get(name, ()))
+        if layout is not None or len(self._layouts) < UNKNOWN:
+            self._layouts[name] = layout
+        return layout
 
-    def _own(self, uuid: str) -> str:
+    def count(self) -> None:
+        """One more record. Raises DocumentTooLarge."""
+        self.records += 1
+        if self.records > self.limits.max_records:
+            raise DocumentTooLarge(f"more than {self.limits.max_records} records")
+
+    def own(self, uuid: str) -> str:
         """A uuid as stored here: without this site's domain, which Eden puts before those that are no URN."""
         if self._prefix and uuid.startswith(self._prefix) and len(uuid) > len(self._prefix):
             return uuid[len(self._prefix):]
@@ -238,19 +105,17 @@ class Document:
         """
         if self._sender and table != "auth_group" and not uuid.startswith("urn:") and "/" not in uuid[1:-1]:
             return f"{self._sender}{uuid.strip('/')}"
-        return self._own(uuid)
+        return self.own(uuid)
 
-    def _record(self, element: Any, position: int, depth: int) -> Record | None:
-        """The record in a <resource> element at this depth; None if its table is not to be read."""
-        self.records += 1
-        if self.records > self.limits.max_records:
-            raise DocumentTooLarge(f"more than {self.limits.max_records} records")
+    def record(self, element: Any, position: int, depth: int = 2) -> Record | None:
+        """The record in a <resource> element at this depth; None if its table is not to be read.
+
+        What cannot be read of it is said in its `error`. Raises DocumentTooLarge.
+        """
+        self.count()
         state: dict[str, Any] = dict(element.items())
         name = state.pop("name", "")
-        try:
-            table = self._tables[name]
-        except KeyError:
-            table = self._table(name)
+        table = self.layout(name)
         if table is None:
             names = (each.get("name", "") for each in element.iter("resource"))
             self.skipped.update(name if name in self.skipped or len(self.skipped) < UNKNOWN else "" for name in names)
@@ -295,7 +160,7 @@ class Document:
             state["vector"] = vector
         uuid = get("uuid", "")
         if self._prefix and uuid:
-            state["uuid"] = uuid = self._own(uuid)
+            state["uuid"] = uuid = self.own(uuid)
         if len(uuid) > LONGEST_UUID or len(get("replaced_by") or "") > LONGEST_UUID:
             errors.append(f"uuid: longer than {LONGEST_UUID} characters")
         created_on, modified_on = get("created_on"), get("modified_on")
@@ -334,7 +199,7 @@ class Document:
         if get("approved", "").lower() == "false":
             state["approved"] = False
 
-    def _contents(self, element: Any, table: _Table, state: dict[str, Any], errors: list[str], depth: int) -> None:
+    def _contents(self, element: Any, table: Layout, state: dict[str, Any], errors: list[str], depth: int) -> None:
         """Read what stands in the element of a record. One loop, no calls: here most of the time goes."""
         values = state["values"]
         decoders, texts, longest = table.decoders, table.texts, self.limits.max_text
@@ -373,7 +238,7 @@ class Document:
                 self._child(child, state, depth)
 
     def _child(self, element: Any, state: dict[str, Any], depth: int) -> None:
-        record = self._record(element, state["position"], depth + 1)
+        record = self.record(element, state["position"], depth + 1)
         if record is not None:
             state.setdefault("children", []).append(record)
 
@@ -415,7 +280,7 @@ class Document:
         many = field.type == "list:reference"
         named = field.name in state["values"] and state["values"][field.name] is not None
         for child in element.iterchildren("resource"):
-            record = self._record(child, state["position"], depth + 2)
+            record = self.record(child, state["position"], depth + 2)
             if record is None:
                 continue
             state.setdefault("inline", []).append((field.name, record))
@@ -435,14 +300,3 @@ def _any_error(record: Record) -> bool:
     nested = list(record.children or ())
     nested.extend(each for _field, each in record.inline or ())
     return any(each.error or each.xml for each in nested)
-
-
-def _parser(events: Any, tag: tuple[str, ...] | None) -> Any:
-    # A DOCTYPE is never seen by the parser (see s3sync.s3xml.prologue); everything that could follow from one is off as well.
-    return etree.XMLPullParser(
-        events=events, tag=tag, resolve_entities=False, no_network=True, load_dtd=False, dtd_validation=False,
-        attribute_defaults=False, huge_tree=False, remove_comments=True, remove_pis=True, collect_ids=False)
-
-
-def _syntax_error(error: etree.XMLSyntaxError, position: int) -> DocumentError:
-    return DocumentError(f"after {position} records: {error}")

@@ -31,7 +31,7 @@ from ..errors import (
     PushNotAccepted,
     UnknownResource,
 )
-from ..s3xml.reader import Document, Limits
+from ..s3xml.document import Document, Limits
 from ..s3xml.record import Upload
 from ..s3xml.schema import Schema
 from . import files, trial

@@ -17,7 +17,7 @@ from s3sync.engine.flatten import flatten
 from s3sync.engine.peer import Task
 from s3sync.engine.plain import write_document
 from s3sync.hosts.web2py import declare
-from s3sync.s3xml.reader import Document
+from s3sync.s3xml.document import Document
 
 TABLE = "org_organisation"
 BRANCH = "org_organisation_branch"

@@ -22,7 +22,7 @@ from s3sync.engine.pull_plain import windows
 from s3sync.engine.quarantine import keep
 from s3sync.engine.site import Site
 from s3sync.errors import SyncError
-from s3sync.s3xml.reader import Document
+from s3sync.s3xml.document import Document
 
 TABLES = ("org_organisation", "org_office", "gis_location", "pr_person", "pr_address", "pr_group", "org_profile", "org_contract",
           "org_note", "pr_pentity", "auth_user", "no_table")

@@ -15,7 +15,7 @@ from s3sync.engine.decide import Policies
 from s3sync.engine.flatten import flatten
 from s3sync.engine.pull_plain import windows
 from s3sync.hosts.web2py import declare
-from s3sync.s3xml.reader import Document
+from s3sync.s3xml.document import Document
 
 TABLE = "org_organisation"
 OFFICE = dict(alias="office", table="org_office", fkey="organisation_id")

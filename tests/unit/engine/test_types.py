@@ -22,7 +22,7 @@ from s3sync.engine.flatten import flatten
 from s3sync.engine.peer import Task
 from s3sync.engine.plain import write_document
 from s3sync.engine.push import document
-from s3sync.s3xml.reader import Document
+from s3sync.s3xml.document import Document
 from s3sync.s3xml.record import Record
 from s3sync.s3xml.writer import FORBIDDEN
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from s3sync.s3xml.reader import Document, Limits
+from s3sync.s3xml.document import Document, Limits
 from s3sync.s3xml.record import Record, Upload
 from s3sync.s3xml.schema import Field, Schema
 from s3sync.s3xml.values import dump

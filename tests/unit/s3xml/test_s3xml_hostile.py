@@ -18,7 +18,7 @@ from s3xml_records import document, read
 from test_s3xml_reader import EVERYTHING
 
 from s3sync.errors import DocumentError, DocumentTooLarge, SyncError
-from s3sync.s3xml.reader import Limits
+from s3sync.s3xml.limits import Limits
 
 RECORD = "<resource name='t_thing' uuid='a'><data field='name'>x</data></resource>"
 
@@ -167,7 +167,7 @@ def test_endless_rubbish_needs_no_memory(filler: bytes) -> None:
 
     from s3xml_records import SCHEMAS
 
-    from s3sync.s3xml.reader import Document
+    from s3sync.s3xml.document import Document
     source = Document(Endless(), SCHEMAS.get, Limits(max_record=1 << 30))  # type: ignore[arg-type]
     before = _resident()
     with pytest.raises(SyncError):

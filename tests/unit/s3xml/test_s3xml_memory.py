@@ -9,7 +9,7 @@ from typing import Any
 
 from s3xml_records import SCHEMAS
 
-from s3sync.s3xml.reader import Document
+from s3sync.s3xml.document import Document
 from s3sync.s3xml.record import Record
 from s3sync.s3xml.writer import DocumentWriter, Encoder
 
@@ -18,7 +18,7 @@ import resource, sys
 sys.path[:0] = sys.argv[2:]
 from s3xml_records import SCHEMAS
 from test_s3xml_memory import Source
-from s3sync.s3xml.reader import Document
+from s3sync.s3xml.document import Document
 count = sum(1 for _ in Document(Source(int(sys.argv[1])), SCHEMAS.get))
 assert count == int(sys.argv[1])
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)

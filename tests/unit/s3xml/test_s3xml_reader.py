@@ -7,7 +7,7 @@ import pytest
 from s3xml_records import SCHEMAS, document, read, read_one, read_thing
 
 from s3sync.errors import DocumentError, DocumentTooLarge, DocumentTruncated, EmptyAnswer
-from s3sync.s3xml.reader import Document, Limits
+from s3sync.s3xml.document import Document, Limits
 from s3sync.s3xml.record import Tuid, Upload
 from s3sync.settings import Settings
 

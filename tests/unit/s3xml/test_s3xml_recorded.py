@@ -12,7 +12,7 @@ import pytest
 from lxml import etree
 
 from s3sync.errors import DocumentError, DocumentTruncated, EmptyAnswer
-from s3sync.s3xml.reader import Document
+from s3sync.s3xml.document import Document
 from s3sync.s3xml.schema import Field, Schema
 from s3sync.s3xml.writer import DocumentWriter, Encoder
 
