@@ -225,6 +225,29 @@ def test_a_plain_eden_gets_our_edit_though_its_clock_is_ahead(field: Field) -> N
     assert eden.get("gis_location", uuid).name == "two"
 
 
+def test_what_a_plain_eden_has_is_not_sent_along_unread(field: Field) -> None:
+    """A location was edited there under its old date; here an office is opened that refers to it."""
+    eden = field.site("eden")
+    field.link(field.a, eden)
+    place = field.a.insert("gis_location", name="one")
+    organisation = field.a.insert("org_organisation", name="O")
+    for _ in range(2):
+        field.run(field.a, eden, plain=True)
+    field.clock.advance(3600)
+    eden.insert("gis_location", name="younger")
+    field.run(field.a, eden, plain=True)
+    sql(eden, "UPDATE gis_location SET name = 'two' WHERE uuid = ?", place)
+    new = field.a.insert("gis_location", name="new")
+    for location in (place, new):
+        field.a.insert("org_office", name="F", organisation_id=field.a.id_of("org_organisation", organisation),
+                       location_id=field.a.id_of("gis_location", location))
+    field.run(field.a, eden, plain=True)
+    assert eden.get("gis_location", place).name == "two" and eden.get("gis_location", new)
+    field.later()
+    field.run(field.a, eden, plain=True)
+    assert field.a.get("gis_location", place).name == "two"
+
+
 def test_a_component_edited_alone_at_a_plain_eden_arrives_with_the_next_sweep(field: Field) -> None:
     eden = field.site("eden")
     field.link(field.a, eden)

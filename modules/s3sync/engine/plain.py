@@ -1,7 +1,7 @@
 """A resource as one document for a plain Eden: masters with their components, then what they refer to, level by level."""
 from __future__ import annotations
 
-from typing import BinaryIO, Iterable, Sequence
+from typing import BinaryIO, Callable, Iterable, Sequence
 
 from ..s3xml.record import Record
 from ..s3xml.writer import DocumentWriter, Encoder
@@ -58,10 +58,11 @@ class PlainWriter:
             record.values = {n: v for n, v in record.values.items() if n not in missing}
         return encoder.encode(record, list(children), alias=record.alias)
 
-    def dependencies(self, exporter: Exporter, batch: int) -> None:
-        """Write what was referred to, and what that refers to."""
+    def dependencies(self, exporter: Exporter, batch: int,
+                     lacking: Callable[[str, set[str]], set[str]] = lambda table, uuids: uuids) -> None:
+        """Write what was referred to, and what that refers to; `lacking` picks those the peer has not."""
         for _ in range(MAXDEPTH):
-            wanted = {t: {u for u in uuids if (t, u) not in self.written} for t, uuids in self.referred.items()}
+            wanted = {t: lacking(t, {u for u in uuids if (t, u) not in self.written}) for t, uuids in self.referred.items()}
             self.referred = {}
             if not any(wanted.values()):
                 return

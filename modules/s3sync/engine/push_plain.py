@@ -17,6 +17,7 @@ from .peer import Peer, Task
 from .plain import PlainWriter
 from .progress import Step
 from .pull import chunks
+from .repository import tasks
 from .scope import covered, scope
 from .site import Site
 from .transfer import Transfer
@@ -41,6 +42,7 @@ class PlainPusher(Transfer):
         self.applier = Applier(site, repository_id, repository_uuid, task.policies, task.id)
         self.applier.covered = covered(site, task) if site.host.carries(task.resource) else frozenset()
         self._stamps: dict[tuple[str, str], str] = {}       # modified_on at the peer
+        self._tended: frozenset[str] | None = None          # tables of the tasks with this repository
 
     def run(self) -> None:
         """Push all changes."""
@@ -126,5 +128,16 @@ class PlainPusher(Transfer):
         with DocumentWriter(target, root) as document:
             writer = PlainWriter(self.site, document)
             writer.write(records)
-            writer.dependencies(self.exporter, self.site.settings.batch_size)
+            writer.dependencies(self.exporter, self.site.settings.batch_size, self._lacking)
         return target.getvalue()
+
+    def _lacking(self, table: str, uuids: set[str]) -> set[str]:
+        """Those of these records that are not known to be there, and those that no task looks after.
+
+        What is there is never sent unread: it may have been edited.
+        """
+        if self._tended is None:
+            found = [t for t in tasks(self.site.db.dal, self.repository_id)
+                     if self.site.host.carries(t.resource) and (t.pulls or t.pushes)]
+            self._tended = frozenset(name for task in found for name in covered(self.site, task))
+        return uuids - set(self.agreement.known(table, uuids)) if uuids and table in self._tended else uuids
