@@ -1,6 +1,10 @@
 """G3: killed at any statement or commit, the next run goes on from there; nothing stays stuck."""
 from __future__ import annotations
 
+import multiprocessing
+import socket
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -8,6 +12,10 @@ from clocked_site import ClockedSite
 from faults import Wire
 from local_sites import same
 from practice import DAY, Field, moved, set_clock, sql
+
+from s3sync.engine import lease as lease_names
+from s3sync.engine.lease import Lease
+from s3sync.errors import AlreadyRunning
 
 
 def fill(field: Field) -> None:
@@ -92,6 +100,36 @@ def test_a_dead_workers_lease_ends_by_itself(field: Field) -> None:
     assert lease(field.a).owner is None
     states = sql(field.a, "SELECT status FROM sync_run ORDER BY id")
     assert states == [("interrupted",), ("success",)]
+
+
+def test_another_machine_of_the_same_name_is_another_machine(field: Field) -> None:
+    """Cloned machines and containers may share a host's name; which processes live there is not known here."""
+    site = field.a.open()
+    tell = "from s3sync.engine import lease; print(lease.own_name(), lease.own_name())"
+    process = subprocess.Popen([sys.executable, "-c", tell], stdout=subprocess.PIPE, text=True)
+    first, second = process.communicate(timeout=30)[0].split()
+    assert first == second != lease_names.own_name()               # of a process that is gone now
+    where, number = first.rsplit(":", 1)
+    assert where == lease_names.place() and where.startswith(f"{socket.gethostname()}@")
+    assert number.split("/")[0] == str(process.pid) and first != f"{where}:{process.pid}/{'0' * 8}"
+    Lease(site, "near", f"{first}/x").take()
+    Lease(site, "far", f"{socket.gethostname()}@00000000:{number}/x").take()
+    own = lease_names.own_name()
+    assert Lease(site, "near", own).take() is True
+    with pytest.raises(AlreadyRunning):
+        Lease(site, "far", own).take()
+
+
+def test_each_process_has_a_name_of_its_own() -> None:
+    """Also one that was forked, and one whose number was used before."""
+    with multiprocessing.get_context("fork").Pool(2) as pool:
+        names = {*pool.map(_name, range(8), chunksize=1), lease_names.own_name()}
+    assert len(names) == len({name.rsplit("/", 1)[1] for name in names}) == len({name.split("/")[0] for name in names}) > 1
+    assert lease_names._token.__wrapped__(1) != lease_names._token.__wrapped__(1)
+
+
+def _name(number: int) -> str:
+    return lease_names.own_name()
 
 
 def test_a_lease_taken_over_stops_the_slow_owner(field: Field) -> None:

@@ -7,8 +7,13 @@ whose clock is ahead takes no lease that lives. Whoever lost one notices before 
 from __future__ import annotations
 
 import os
+import secrets
 import socket
+import uuid
 from datetime import datetime, timedelta
+from functools import cache
+from hashlib import blake2s
+from pathlib import Path
 
 from ..errors import AlreadyRunning, LeaseLost
 from .site import Site
@@ -17,9 +22,29 @@ from .site import Site
 FAR = timedelta(days=1)
 
 
+#: what tells a running Linux from others, and the process numbers of one container from another's
+MACHINE = ("/proc/sys/kernel/random/boot_id", "/proc/self/ns/pid")
+
+
+@cache
+def place() -> str:
+    """Where process numbers mean the same as here. A host's name does not tell: machines are cloned, containers named alike."""
+    boot, numbers = MACHINE
+    try:
+        said = Path(boot).read_text(encoding="ascii") + os.readlink(numbers)
+    except OSError:                               # not Linux
+        said = f"{uuid.getnode()}"
+    return f"{socket.gethostname()[:64]}@{blake2s(said.encode(), digest_size=4).hexdigest()}"
+
+
+@cache
+def _token(process: int) -> str:
+    return secrets.token_hex(4)
+
+
 def own_name() -> str:
-    """Who we are: host, process, and a number that changes when the process number is used again."""
-    return f"{socket.gethostname()}:{os.getpid()}"
+    """Who we are: where, which process, and a random part, for process numbers are used again."""
+    return f"{place()}:{os.getpid()}/{_token(os.getpid())}"
 
 
 class Lease:
@@ -95,10 +120,10 @@ def _sql(value: datetime) -> str:
 
 
 def _dead(owner: str) -> bool:
-    """Is the owner a process of this machine that exists no more?"""
+    """Is the owner a process of this machine, as it now runs, that exists no more?"""
     host, _, rest = owner.partition(":")
     number = rest.split("/")[0]
-    if host != socket.gethostname() or not number.isdigit():
+    if host != place() or not number.isdigit():
         return False
     try:
         os.kill(int(number), 0)
