@@ -154,6 +154,27 @@ def test_what_its_author_deleted_together_is_no_conflict(field: Field) -> None:
     assert conflicts(field.a) == conflicts(field.b) == []
 
 
+def test_an_edit_of_the_author_is_no_deletion(field: Field) -> None:
+    """b deletes the parent and edits the child; a's own edit of the child, which goes with the parent, stays as well."""
+    parent, child = family(field)
+    c = field.site("c")
+    field.link(c, field.a)
+    field.link(c, field.b)
+    field.run(c, field.a)
+    field.a.update("gis_location", child, name="edited here")
+    field.b.delete("gis_location", parent)
+    field.b.update("gis_location", child, name="edited there")
+    field.clock.advance(5)
+    for _ in range(3):
+        field.run()
+        field.run(c, field.a)
+        field.run(c, field.b)
+    kept = " ".join(f"{e.mine} {e.theirs}" for site in (field.a, field.b, c) for e in conflicts(site))
+    alive = field.a.get("gis_location", child)
+    for name in ("edited here", "edited there"):
+        assert name in kept or (alive.name == name and not alive.deleted)
+
+
 def test_a_relayed_cascade_does_not_take_the_copy_away(field: Field) -> None:
     """b keeps the child it deletes with its parent; word of that deletion returns to b by another way, and changes nothing."""
     parent, child = family(field)

@@ -8,7 +8,7 @@ from typing import Any, Iterable, Mapping, NamedTuple
 
 from ..errors import ConfigurationError, RecordError
 from ..hosts.table import TableMap
-from ..index.vector import Order, compare, dump, increment, merge, parse
+from ..index.vector import dump, increment, merge, parse
 from ..s3xml.record import Record, Upload
 from .listing import Listing, label, labels, listing, moment, words
 from .site import Site
@@ -145,14 +145,15 @@ def close(site: Site, table: str, uuids: Iterable[str]) -> None:
 def foreseen(site: Site, table: str, deletions: Mapping[str, str]) -> None:
     """Deletions arrive (vectors by uuid) of records that had gone before, with others to which they belonged.
 
-    If whoever deleted those has deleted these as well, and knew the version that was kept, then there was no conflict.
+    If whoever deleted those has deleted these as well, knowing the version that was kept, and nobody else had a hand in it,
+    then there was no conflict.
     """
     needless = []
     for number, uuid, kept, author in site.db.rows_in(
             'SELECT "id", "record_uuid", "mine_vector", "author" FROM "sync_conflict" WHERE "tablename" = ? AND "policy" = ? '
             'AND "record_uuid" IN ({})', deletions, [table, CASCADE]):
-        theirs = parse(deletions[uuid])
-        if author and theirs.get(author, 0) > parse(kept).get(author, 0) and compare(kept, deletions[uuid]) is Order.BEFORE:
+        theirs, before = parse(deletions[uuid]), parse(kept)
+        if {**before, author: theirs.get(author, 0)} == theirs and theirs.get(author, 0) > before.get(author, 0):
             needless.append(number)
     site.db.execute_in('DELETE FROM "sync_conflict" WHERE "id" IN ({})', needless)
 
