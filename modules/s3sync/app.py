@@ -161,6 +161,7 @@ class App:
 
         This is the scheduler's task ``sync_share``; who begins a run queues it (the setting `workers`).
         """
+        self.serve()
         row = self.db(self.db.sync_run.id == int(run_id)).select(self.db.sync_run.user_id).first()
         site = self._site(row.user_id if row is not None else None)
         self.db.commit()
@@ -175,8 +176,12 @@ class App:
 
     def _crew(self) -> Crew | None:
         """Other workers to share a run with; None where there are to be none."""
-        if self.settings.workers < 2 or SHARE not in self.tasks or "scheduler_task" not in self.db.tables:
+        if self.settings.workers < 2 or "scheduler_task" not in self.db.tables:
             return None
+        return self.workers()
+
+    def workers(self) -> Workers:
+        """The scheduler's workers, as they are called to share a run."""
         return Workers(self.db, self.application, self.settings.job_timeout)
 
     def _site(self, user_id: int | None, everything: bool = False) -> Site:

@@ -7,10 +7,11 @@ location, say) is fetched by whoever misses it first, under the lock of its tabl
 """
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Iterator, Sequence
 
-from ..errors import UnknownResource
+from ..errors import BadFilter, UnknownResource
 from .peer import Task
 from .site import Site
 
@@ -72,7 +73,8 @@ def unit(site: Site, task: Task, direction: str) -> Unit:
         names = [task.resource]
     # that two tables are instances of one super-entity does not matter, only that somebody refers to it
     covers = {*names, *(entity for name in names if host.carries(name) for entity in host.super_entities(name))}
-    reached, left = set(names), list(names)
+    reached = {*names, *_filtering(site, task, names)}
+    left = list(reached)
     while left:
         name = left.pop()
         if host.carries(name):
@@ -81,6 +83,16 @@ def unit(site: Site, task: Task, direction: str) -> Unit:
             reached |= targets
             left += targets
     return Unit(task.id, direction, frozenset(covers), frozenset(reached))
+
+
+def _filtering(site: Site, task: Task, names: Sequence[str]) -> set[str]:
+    """Tables at which the task's filters look."""
+    found: set[str] = set()
+    for name in names if task.filters else ():
+        if site.host.carries(name):
+            with suppress(BadFilter):            # its step will say so
+                found.update(other for other, _ in site.host.related(name, task.conditions(name)).changed)
+    return found
 
 
 def units(site: Site, plan: Sequence[tuple[Task, str]]) -> list[Unit]:

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import json
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Sequence
 
 from ..engine.crew import Crew
 from ..execution.present import present
@@ -42,12 +42,15 @@ class Workers(Crew):
     Parameters
     ----------
     timeout : seconds that a worker may help
+    function, args : what the scheduler calls; it is told the `run_id` by name
     """
 
-    def __init__(self, db: Any, application: str, timeout: int) -> None:
+    def __init__(self, db: Any, application: str, timeout: int, function: str = SHARE, args: Sequence[Any] = ()) -> None:
         self.db = db
         self.application = application
         self.timeout = timeout
+        self.function = function
+        self.args = list(args)
 
     def call(self, run_id: int, number: int) -> None:
         db, task = self.db, self.db.scheduler_task
@@ -62,20 +65,20 @@ class Workers(Crew):
         for place in range(number):
             # as web2py's own worker that hands out tasks does it, which may itself be busy, and looks seldom
             given = {"status": "ASSIGNED", "assigned_worker_name": idle[place]} if place < len(idle) else {}
-            task.insert(application_name=application, task_name=SHARE, function_name=SHARE, args=json.dumps([run_id]), vars="{}",
-                        enabled=True, start_time=now, next_run_time=now, repeats=1, period=60, timeout=self.timeout,
-                        retry_failed=0, group_name=group, **given)
+            task.insert(application_name=application, task_name=SHARE, function_name=self.function, args=json.dumps(self.args),
+                        vars=json.dumps({"run_id": run_id}), enabled=True, start_time=now, next_run_time=now, repeats=1,
+                        period=60, timeout=self.timeout, retry_failed=0, group_name=group, **given)
 
     def dismiss(self, run_id: int) -> None:
         task = self.db.scheduler_task
-        self.db((task.function_name == SHARE) & (task.args == json.dumps([run_id])) &
+        self.db((task.task_name == SHARE) & (task.vars == json.dumps({"run_id": run_id})) &
                 task.status.belongs(("QUEUED", "ASSIGNED"))).delete()
         self._forget()
 
     def _forget(self) -> None:
         """Tasks of this kind are worth nothing once they have ended."""
         task = self.db.scheduler_task
-        self.db((task.function_name == SHARE) & ~task.status.belongs(("QUEUED", "ASSIGNED", "RUNNING"))).delete()
+        self.db((task.task_name == SHARE) & ~task.status.belongs(("QUEUED", "ASSIGNED", "RUNNING"))).delete()
 
     def _idle(self, group: str, own: str) -> list[str]:
         """Names of workers of a group that live and have nothing to do."""

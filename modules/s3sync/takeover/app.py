@@ -8,6 +8,7 @@ from gluon import current
 from ..app import App
 from ..errors import NotAuthenticated
 from ..hosts.eden import EdenHost
+from ..scheduler.jobs import SHARE, Workers
 from ..tables import ensure_indices, site_uuid
 from ..tables.eden import TABLES
 from . import models, passwords, schema, service
@@ -29,7 +30,8 @@ class EdenApp(App):
         super().__init__(environment)
         self.s3db = environment["s3db"]
         self.deployment = environment["settings"]
-        self.tasks = {}                       # Eden's own task leads to `synchronize`
+        self.tasks = {}                       # Eden's own task leads to `synchronize`, one of its tasks for templates to `share`
+        self.deployment.tasks[SHARE] = self.share
         current.s3sync_app = self
         models.register(self.s3db)
         service.take_over(environment["s3base"])
@@ -50,6 +52,9 @@ class EdenApp(App):
         ensure_indices(self.db)
         self._host = self.new_host()
         passwords.encrypt_all(self.db, self.vault)
+
+    def workers(self) -> Workers:
+        return Workers(self.db, self.application, self.settings.job_timeout, "settings_task", [SHARE])
 
     def is_administrator(self) -> bool:
         auth = self.auth

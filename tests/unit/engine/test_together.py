@@ -73,6 +73,11 @@ def test_tables_of_a_step(site: Any) -> None:
     assert found.reaches == found.covers | {"gis_location"}
     assert unit(site, Task(1, "org_organisation", components=False), "pull").reaches == {"org_organisation"}
     assert unit(site, Task(2, "stock_item"), "pull").reaches == {"stock_item", "org_office", "org_organisation", "gis_location"}
+    # of offices it moves none, but its filter looks at them
+    filtered = Task(4, "org_organisation", components=False, filters=(("", "office.name=HQ"),))
+    assert unit(site, filtered, "push").reaches == {"org_organisation", "org_office", "gis_location"}
+    assert unit(site, filtered, "push").covers == {"org_organisation"}
+    assert unit(site, Task(5, "stock_unit", filters=(("", "no filter"),)), "pull").reaches == {"stock_unit"}
     assert unit(site, Task(3, "no_such"), "pull").reaches == {"no_such"}
 
 
