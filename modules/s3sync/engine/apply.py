@@ -33,6 +33,10 @@ from .write import Writer
 CAN = {Action.CREATE: "create", Action.UPDATE: "update", Action.DELETE: "delete", Action.MERGE: "delete"}
 
 
+#: codes of records that the application itself refuses
+REFUSED = frozenset(("invalid", "callback"))
+
+
 @dataclass
 class Item:
     """A record on its way in, with what is known of it here."""
@@ -175,7 +179,12 @@ class Applier:
             else:
                 valid.append(item)
         outcomes += self._forbidden(name, valid)
-        return outcomes + self._write(table, valid)
+        outcomes += self._write(table, valid)
+        refused = [o.uuid for o in outcomes if o.result == "rejected" and o.code in REFUSED]
+        anew_found = matcher.second([batch[u] for u in refused if u in batch and u not in rows and not batch[u].deleted], batch)
+        if not anew_found:
+            return outcomes
+        return [o for o in outcomes if o.uuid not in anew_found] + self._apply(name, {u: batch[u] for u in anew_found})
 
     def _forbidden(self, name: str, items: list[Item]) -> list[Outcome]:
         """Take out the records that the user may not change, where that depends on the record."""

@@ -20,7 +20,7 @@ class Matcher:
 
     In this order: by values of unique columns, if exactly one row has them; for a component of which each parent has one at
     most, the one the parent has; by the application's own deduplicate, for records that came without uuid or where uuids are
-    synchronised.
+    synchronised, and for those that the application refuses as new ones (`second`).
 
     Parameters
     ----------
@@ -39,17 +39,43 @@ class Matcher:
         self._peer = {site_key(origin), site_key(f"{site.host.site_uuid}/{origin}")}
         self.refused: dict[str, str] = {}         #: by uuid: why it cannot be told which record is meant
         self.left: dict[str, str] = {}            #: by uuid: the application wants the record here left alone
+        self._named: dict[str, tuple[str, str]] = {}     #: by uuid: the record here, and why that is left alone
 
     @property
     def active(self) -> bool:
         """Is there any way to find a record but by its uuid?"""
         return bool(self.unique or self.single or self.hooks.deduplicate)
 
+    def second(self, records: Sequence[Record], batch: Collection[str]) -> set[str]:
+        """Of new records that the application refuses, those that it has already: both sites made them, each for itself.
+
+        Its deduplicate knows them. From now on `match` finds them.
+        """
+        asked = [r for r in records if not r.anonymous and not self.synchronise and r.uuid not in self._named]
+        if not asked or not self.hooks.deduplicate:
+            return set()
+        refused, left, self.refused, self.left = self.refused, self.left, {}, {}
+        found: dict[str, str] = {}
+        for record in asked:
+            self._ask(record, found)
+        own = self._own_records(set(found.values()))
+        rows = self.table.by_uuid(found.values())
+        found = {uuid: here for uuid, here in found.items() if here in own and here not in batch and not rows[here].deleted}
+        self._named.update((uuid, (here, self.left.get(uuid, ""))) for uuid, here in found.items())
+        self.refused, self.left = refused, left
+        return set(found)
+
     def match(self, records: Sequence[Record], batch: Collection[str]) -> dict[str, str]:
         """uuid of the record here by uuid of the record that came. Those in `batch` are taken."""
         found: dict[str, str] = {}
+        for record in records:
+            if record.uuid in self._named:
+                uuid = str(record.uuid)
+                found[uuid], reason = self._named.pop(uuid)
+                if reason:
+                    self.left[uuid] = reason
         if self.unique:
-            found.update(self._by_unique(records, batch))
+            found.update(self._by_unique([r for r in records if r.uuid not in found], {*batch, *found.values()}))
         rest = [r for r in records if r.uuid not in found and r.uuid not in self.refused]
         if self.single and rest:
             found.update(self._by_parent(rest, {*batch, *found.values()}))

@@ -7,13 +7,14 @@ from __future__ import annotations
 import json
 import logging
 from contextlib import contextmanager
+from dataclasses import replace
+from datetime import date, datetime
 from functools import partial
 from typing import Any, Iterable, Iterator, Mapping, Sequence
 
 from gluon import current
 
 from ..errors import UnknownResource
-from ..s3xml.schema import Schema
 from .base import Component, Hook, Hooks
 from .callback import Form, HookError, call
 from .identities import Identities
@@ -31,13 +32,15 @@ DERIVED = frozenset(("pr_role", "sit_presence"))
 
 #: Eden's validators whose rule is kept by a field's type, or by the reference that was resolved
 KEPT = frozenset((
-    "IS_ONE_OF", "IS_ONE_OF_EMPTY", "IS_ONE_OF_EMPTY_SELECT", "IS_UTC_DATETIME", "IS_UTC_DATE", "IS_UTC_DATETIME_IN_RANGE",
-    "IS_UTC_OFFSET", "IS_INT_AMOUNT", "IS_FLOAT_AMOUNT", "IS_TIME_INTERVAL_WIDGET", "IS_JSONS3", "IS_LOCATION", "IS_IMAGE",
-    "IS_UPLOAD_FILENAME", "IS_SITE_SELECTOR", "IS_PERSON_GENDER"))
+    "IS_ONE_OF", "IS_ONE_OF_EMPTY", "IS_ONE_OF_EMPTY_SELECT", "IS_UTC_OFFSET", "IS_TIME_INTERVAL_WIDGET", "IS_JSONS3",
+    "IS_LOCATION", "IS_IMAGE", "IS_UPLOAD_FILENAME", "IS_SITE_SELECTOR", "IS_PERSON_GENDER"))
+
+#: those of which only the limits count, if they have any: they read what people enter, in their language and time zone
+RANGES = frozenset(("IS_UTC_DATETIME", "IS_UTC_DATE", "IS_INT_AMOUNT", "IS_FLOAT_AMOUNT"))
 
 #: hooks by their names in Eden's configuration of a table
 CONFIGURED = ("onvalidation", "create_onvalidation", "update_onvalidation", "ondelete_cascade", "ondelete", "onconflict",
-              "deduplicate", "xml_post_parse")
+              "deduplicate", "xml_post_parse", "json_references")
 
 #: the task that Eden queues for each location that was written
 TREE_TASK = "gis_update_location_tree"
@@ -109,7 +112,7 @@ class EdenHost(Web2pyHost):
         found = super().table(tablename)
         local = LOCAL.get(tablename)
         if fresh and local:
-            schema = Schema(found.schema.table, tuple(f for f in found.schema.fields if f.name not in local), found.schema.meta)
+            schema = replace(found.schema, fields=tuple(f for f in found.schema.fields if f.name not in local))
             found = self._tables[tablename] = TableMap(self.db, self.dal[tablename], schema, found.required)
         return found
 
@@ -170,7 +173,8 @@ class EdenHost(Web2pyHost):
 
     def validators(self, tablename: str) -> Mapping[str, list[Any]]:
         return {name: found for name, validators in super().validators(tablename).items()
-                if (found := [v for v in validators if not _kept(v)])}
+                if (found := [v if (bounds := _bounds(v)) is None else partial(_within, *bounds)
+                              for v in validators if not _kept(v)])}
 
     # --- super-entities, owners, realms -------------------------------------------------------------------------
 
@@ -302,4 +306,26 @@ def _kept(validator: Any) -> bool:
     if name in ("IS_EMPTY_OR", "IS_NULL_OR"):
         inner = validator.other
         return all(_kept(v) for v in (inner if isinstance(inner, (list, tuple)) else [inner]))
-    return name in KEPT
+    return name in KEPT or _bounds(validator) == (None, None, "")
+
+
+def _bounds(validator: Any) -> tuple[Any, Any, str] | None:
+    """(lowest, highest, message) of a validator of RANGES, also within one that lets empty values through; None for others."""
+    name = type(validator).__name__
+    if name in ("IS_EMPTY_OR", "IS_NULL_OR"):
+        inner = validator.other
+        listed = inner if isinstance(inner, (list, tuple)) else [inner]
+        return _bounds(listed[0]) if len(listed) == 1 else None
+    if name not in RANGES:
+        return None
+    low, high = getattr(validator, "minimum", None), getattr(validator, "maximum", None)
+    return low, high, "" if low is None and high is None else str(validator.error_message)
+
+
+def _within(low: Any, high: Any, message: str, value: Any) -> tuple[Any, str | None]:
+    """A validator: no less than `low` and no more than `high`, if they are given."""
+    if isinstance(value, date) and not isinstance(value, datetime):
+        low, high = (bound.date() if isinstance(bound, datetime) else bound for bound in (low, high))
+    if value in (None, "") or (low is None or value >= low) and (high is None or value <= high):
+        return value, None
+    return value, message

@@ -173,3 +173,65 @@ def test_references_by_tuid(here: ShapedSite) -> None:
         here.one(each)
     assert here.get("org_office", "f1").organisation_id == here.db(here.db[ORGANISATION].name == "New").select().first().id
     assert here.get("org_office", "f2") is None                        # mandatory, and nobody has it
+
+
+# --- what both sites made, each for itself ------------------------------------------------------------------------------
+
+
+def _unique_among_the_living(here: ShapedSite, asked: list[str]) -> None:
+    """As Eden's catalogues: no second one of the name is accepted, and deduplicate knows the first."""
+    table = here.db[ORGANISATION]
+
+    def first(form_or_item: Any, name: str) -> Any:
+        return here.db((table.name == name) & (table.deleted == False)).select().first()      # noqa: E712
+
+    def onvalidation(form: Any) -> None:
+        row = first(form, form.vars.name)
+        if row and row.id != form.vars.id:
+            form.errors.name = "exists"
+
+    def deduplicate(item: Any) -> None:
+        asked.append(item.data.name)
+        row = first(item, item.data.name)
+        if row:
+            item.id, item.method = row.id, item.METHOD.UPDATE
+
+    declare(here.db, ORGANISATION, onvalidation=onvalidation, deduplicate=deduplicate)
+
+
+def test_a_new_record_that_is_refused_may_be_one_that_is_here(here: ShapedSite) -> None:
+    asked: list[str] = []
+    _unique_among_the_living(here, asked)
+    own = here.insert(ORGANISATION, name="Default")
+    fates = {o.sent_as or o.uuid: o for o in here.apply(record(ORGANISATION, "there", {"name": "Default", "comments": "theirs"}),
+                                                        record(ORGANISATION, "other", {"name": "Other"}))}
+    assert (fates["there"].result, fates["there"].uuid, fates["other"].result) == ("updated", own, "created")
+    assert here.get(ORGANISATION, own).comments == "theirs" and here.get(ORGANISATION, "there") is None
+    assert asked == ["Default"]                                    # nobody is asked about what is accepted
+    version = here.versions(ORGANISATION)[own]
+    from s3sync.index.vector import increment
+    renamed = record(ORGANISATION, "there", {"name": "Renamed"}, increment(version, "a" * 12))
+    assert here.one(renamed).result == "updated"                   # it is known from now on
+    assert here.get(ORGANISATION, own).name == "Renamed"
+
+
+def test_a_refused_record_is_no_record_the_peer_has_as_another_one(here: ShapedSite) -> None:
+    asked: list[str] = []
+    _unique_among_the_living(here, asked)
+    from s3sync.index.vector import site_key
+    here.one(record(ORGANISATION, "known", {"name": "Default"}, f"{site_key(PEER)}:1"))
+    outcome = here.one(record(ORGANISATION, "there", {"name": "Default"}))
+    assert (outcome.result, outcome.code, outcome.reason) == ("rejected", "callback", "name: exists")
+    assert asked == ["Default"] and here.get(ORGANISATION, "there") is None
+
+
+def test_a_refused_record_that_nobody_knows_stays_refused(here: ShapedSite) -> None:
+    calls: list[str] = []
+
+    def onvalidation(form: Any) -> None:
+        calls.append(form.vars.name)
+        form.errors.name = "no"
+
+    declare(here.db, ORGANISATION, onvalidation=onvalidation, deduplicate=lambda item: None)
+    assert here.one(record(ORGANISATION, "there", {"name": "A"})).reason == "name: no"
+    assert calls == ["A"]                                          # once

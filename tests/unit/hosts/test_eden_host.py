@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import json
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -233,3 +234,38 @@ def test_whose_permissions_count(eden: EdenSite) -> None:
     assert eden.names() == ["s3_impersonate"] and host.user_id == 7 and not host.member()
     host.impersonate(None)
     assert host.user_id is None and not host.member()
+
+
+# --- validators of Eden's own ---------------------------------------------------------------------------------------
+
+
+def _validator(name: str, **attributes: Any) -> Any:
+    def refuses(self: Any, value: Any) -> tuple[Any, str]:
+        return value, "would be read in the user's language and time zone"
+    return type(name, (), {"__call__": refuses, "minimum": None, "maximum": None, **attributes})()
+
+
+def test_of_edens_own_validators_the_limits_count(eden: EdenSite) -> None:
+    table = eden.db[ORGANISATION]
+    day = _validator("IS_UTC_DATE", minimum=datetime(2000, 1, 1), maximum=date(2030, 1, 1), error_message="too early")
+    table.start_date.requires = _validator("IS_EMPTY_OR", other=day)
+    table.year.requires = _validator("IS_INT_AMOUNT", maximum=2100, error_message="too late")
+    table.comments.requires = [_validator("IS_UTC_DATETIME")]
+
+    def fate(uuid: str, **values: Any) -> str:
+        return eden.one(record(ORGANISATION, uuid, {"name": "A", "comments": "c", **values})).reason
+
+    assert fate("o1", start_date="1999-12-31").startswith("start_date: too early")
+    assert fate("o2", year=2101).startswith("year: too late")
+    assert fate("o3", start_date="2000-01-01", year=2100) == fate("o4", start_date=None) == ""
+
+
+def test_references_in_json_are_configured_as_in_eden(eden: EdenSite) -> None:
+    eden.configure(ORGANISATION, json_references=("comments",))
+    assert eden.host().hooks(ORGANISATION).json_references == ("comments",)
+
+
+def test_a_location_keeps_what_its_hooks_need(eden: EdenSite) -> None:
+    eden.configure("gis_location", xml_post_parse=lambda element, values: None)
+    schema = eden.host().table("gis_location").schema
+    assert schema.source and "path" not in schema.by_name
