@@ -18,6 +18,7 @@ help:
 	@echo 'make test-databases  what must hold on every database, on PostgreSQL and MariaDB too; DATABASES=postgres,mysql'
 	@echo 'make bench      how fast it is, against the least one could do: SIZES=1000,10000 MILLION=1 DATABASES=sqlite,postgres'
 	@echo '                TABLES=plain,locations,organisations REPEATS=3; make bench-docs keeps the results in docs/'
+	@echo 'make bench-workers  one, two and four workers on one PostgreSQL: RECORDS=10000 (in each of four tables) REPEATS=3'
 	@echo 'make torture    random schedules with everything that can go wrong (SCHEDULES=2000, FIRST=1; SEED=n for one)'
 	@echo 'make fuzz       documents made to harm, read and imported: no crash, no hang, no growth (EXAMPLES=20000 of each kind)'
 	@echo 'make lint       ruff and mypy'
@@ -47,8 +48,14 @@ bench: $(BENCH)/.done
 	@exec $(BENCH)/bin/python benchmarks $(if $(SIZES),--sizes $(SIZES)) $(if $(MILLION),--million) \
 		$(if $(DATABASES),--databases $(DATABASES)) $(if $(TABLES),--tables $(TABLES)) $(if $(REPEATS),--repeats $(REPEATS))
 
+# one, two and four workers on one PostgreSQL
+bench-workers: $(BENCH)/.done
+	@scripts/need-packages postgresql
+	@exec $(BENCH)/bin/python benchmarks/workers.py $(if $(RECORDS),--records $(RECORDS)) $(if $(REPEATS),--repeats $(REPEATS))
+
 bench-docs: $(BENCH)/.done
-	@$(BENCH)/bin/python benchmarks --docs
+	@test ! -f build/bench/results.json || $(BENCH)/bin/python benchmarks --docs
+	@test ! -f build/bench/workers.json || $(BENCH)/bin/python benchmarks/workers.py --docs
 
 test-gluon-scheduler: $(COMPATIBILITY)/.done
 	@scripts/test-gluon-scheduler $(COMPATIBILITY)/bin/python "$(WEB2PY_SOURCE)"
@@ -96,4 +103,4 @@ $(COMPATIBILITY)/.done: $(SETUP)
 	@scripts/make-venv $(COMPATIBILITY) "$$(scripts/find-python newest)" web2py-source
 	@touch $@
 
-.PHONY: help demo demo-once test fuzz torture test-gluon-scheduler bench bench-docs lint clean
+.PHONY: help demo demo-once test fuzz torture test-gluon-scheduler bench bench-workers bench-docs lint clean
