@@ -25,7 +25,7 @@ from .peers.connect import client_of, connect
 from .peers.eden import EdenPeer
 from .peers.register import register
 from .s3xml.limits import Limits
-from .scheduler.jobs import SHARE, TASK, Workers
+from .scheduler.jobs import SHARE, TASK, Workers, groups_needed, queue, worker_alive, workers_alive
 from .secrets import Vault
 from .server import datasets, handshake, pull, push
 from .server import register as registration
@@ -243,7 +243,6 @@ class App:
 
     def queue(self, repository_id: int, user_id: int | None) -> int:
         """Queue a run for the worker; returns the id of its scheduler_task."""
-        from .scheduler.jobs import queue
         if "scheduler_task" not in self.db.tables:
             self.start()
         number = queue(self.db, self.application, repository_id, user_id, self.settings.job_timeout)
@@ -252,10 +251,21 @@ class App:
 
     def worker_alive(self) -> bool:
         """Is there a worker that would do a queued run?"""
-        from .scheduler.jobs import worker_alive
         if "scheduler_worker" not in self.db.tables:
             self.start()
         return worker_alive(self.db)
+
+    def workers_alive(self) -> dict[str, int]:
+        """How many workers are alive, by group."""
+        if "scheduler_worker" not in self.db.tables:
+            self.start()
+        return workers_alive(self.db)
+
+    def groups_needed(self) -> dict[str, int]:
+        """How many tasks wait for a worker, or will, by group."""
+        if "scheduler_task" not in self.db.tables:
+            self.start()
+        return groups_needed(self.db)
 
     def _proxy(self) -> str:
         row = self.db(self.db.sync_config.id > 0).select(self.db.sync_config.proxy, limitby=(0, 1)).first()

@@ -119,3 +119,31 @@ def test_doctor_names_and_creates_what_is_missing(desk: Desk) -> None:
     assert key.stat().st_mode & 0o777 == 0o600
     status, said = desk.type("doctor", appdir)
     assert status == 1 and "No worker" in said and "modified_on" not in said and "s3sync.key" not in said
+
+
+WORKERS = """
+import datetime
+now = datetime.datetime.now()
+db(db.scheduler_worker).delete()
+for number, groups in enumerate(arguments["workers"]):
+    db.scheduler_worker.insert(worker_name=f"host#{number}", status="ACTIVE", first_heartbeat=now, last_heartbeat=now,
+                               group_names=groups, worker_stats={})
+for group in arguments["tasks"]:
+    db.scheduler_task.insert(application_name="eden/default", function_name="sync_synchronize", task_name="job", args="[1]",
+                             group_name=group, repeats=0, period=600, start_time=now, next_run_time=now)
+"""
+
+
+def test_doctor_counts_workers_by_group(desk: Desk) -> None:
+    appdir = str(desk.here.appdir)
+    try:
+        desk.here.shell(WORKERS, {"workers": [["main"], ["main", "night"]], "tasks": ["main", "slow"]})
+        said = desk.type("doctor", appdir)[1]
+        assert "Workers alive: 2 of group main, 1 of group night." in said
+        assert "No worker of the group slow gives a sign of life: 1 task waits for one." in said
+        assert "group main gives" not in said and "sync.workers" not in said
+        desk.here.configure(sync={"workers": 3})
+        assert "sync.workers = 3 has no effect: SQLite" in desk.type("doctor", appdir)[1]
+    finally:
+        desk.here.configure()
+        desk.here.shell("for name in ('scheduler_worker', 'scheduler_task'): db(db[name]).delete()")

@@ -34,6 +34,7 @@ def run_doctor(options: argparse.Namespace) -> int:
     from .look import asked
     left = 0
     with application.opened(options) as app:
+        print(workers(app))
         for finding in findings(app):
             print(f"{finding.text}\n  {finding.remedy}")
             if options.repair and finding.repair is not None and (options.yes or asked("  Shall this be done now?")):
@@ -101,7 +102,28 @@ def _repositories(app: Any) -> Iterator[Finding]:
                           "Let the peer offer https, and enter that in the repository.")
 
 
+def workers(app: Any) -> str:
+    """How many workers are alive, in words."""
+    groups = app.workers_alive()
+    if not groups:
+        return "No worker is alive."
+    return f"Workers alive: {', '.join(f'{number} of group {name}' for name, number in sorted(groups.items()))}."
+
+
 def _worker(app: Any) -> Iterator[Finding]:
-    if not app.worker_alive():
-        yield Finding("No worker gives a sign of life: nothing that is scheduled will run.",
-                      f"python web2py.py -K {app.application} -Q, or s3sync worker")
+    groups = app.workers_alive()
+    command = f"python web2py.py -K {app.application} -Q"
+    if not groups:
+        yield Finding("No worker gives a sign of life: nothing that is scheduled will run.", f"{command}, or s3sync worker")
+    for name, number in sorted(app.groups_needed().items()):
+        if groups and name not in groups:
+            tasks = "1 task waits" if number == 1 else f"{number} tasks wait"
+            yield Finding(f"No worker of the group {name} gives a sign of life: {tasks} for one.",
+                          f"{command.replace(app.application, f'{app.application}:{name}')}, or s3sync worker --groups {name}")
+    if app.settings.workers > 1:
+        if app.site().db.dialect == "sqlite":
+            yield Finding(f"The setting sync.workers = {app.settings.workers} has no effect: SQLite has one writer at a time.",
+                          "Remove it, or move to PostgreSQL or MySQL.")
+        elif groups and max(groups.values()) < app.settings.workers:
+            yield Finding(f"sync.workers = {app.settings.workers} may share a run, but no group has so many workers.",
+                          f"python web2py.py -K {','.join([app.application] * app.settings.workers)} -Q")
