@@ -27,7 +27,7 @@ from .peers.register import register
 from .s3xml.limits import Limits
 from .scheduler.jobs import SHARE, TASK, Workers, groups_needed, queue, worker_alive, workers_alive
 from .secrets import Vault
-from .server import datasets, handshake, pull, push
+from .server import account, datasets, handshake, pull, push
 from .server import register as registration
 from .server.request import Request, Response, failure, message
 from .settings import Settings
@@ -356,6 +356,7 @@ class App:
                             else request.get_vars, _body(request), request.env.http_content_encoding or "")
             site.db.commit()                      # what the models have read is old on MySQL: see `Database.see_committed`
             site.db.wait_for_locks(60)
+            account.check(site, asked.get("repository"), keep=not (asked.get("dryrun") or asked.get("compare")))
             with few_collections():
                 answer = work(site, asked)
         except SyncError as error:

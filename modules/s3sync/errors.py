@@ -10,7 +10,7 @@ import inspect
 
 __all__ = [
     "SyncError", "ConfigurationError", "ConnectError", "PeerTimeout", "TlsError", "ProxyError", "RedirectRefused",
-    "AuthenticationFailed", "NotAuthenticated", "NotPermitted", "NotRegistered", "PushNotAccepted",
+    "AuthenticationFailed", "NotAuthenticated", "NotPermitted", "NotRegistered", "OtherAccount", "PushNotAccepted",
     "UnknownResource", "UnknownRepository", "BadFilter", "BadRequest", "DocumentError", "DocumentTruncated",
     "DocumentTooLarge", "EmptyAnswer", "PeerRefused", "PeerFailed", "PeerBusy", "Interrupted", "AlreadyRunning",
     "LeaseLost", "DatabaseFailed", "RecordError", "FileUnavailable", "SecretError", "InstallError",
@@ -110,6 +110,12 @@ class NotPermitted(SyncError):
 class NotRegistered(SyncError):
     """Registration required"""
     code = "not-registered"
+    status = 403
+
+
+class OtherAccount(SyncError):
+    """This repository has always come with another account"""
+    code = "other-account"
     status = 403
 
 

@@ -39,6 +39,7 @@ class Settings:
     log_retention: int = 90           #: days that log entries and runs are kept
     admin_role: str = "Administrator" #: role whose members may see the pages and synchronise everything
     page_role: str = "sync"           #: role that, besides administrators, may call the REST endpoints
+    bind_accounts: bool = True        #: a repository's UUID may only be used with the account that has used it first
     job_timeout: int = 3600           #: seconds, default for scheduled jobs
     job_period: int = 600             #: seconds, default for scheduled jobs
 

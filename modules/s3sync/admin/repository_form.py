@@ -6,7 +6,8 @@ import secrets
 from typing import Any
 
 from .. import tables
-from ..engine.repository import UNKNOWN
+from ..engine.repository import UNKNOWN, load
+from ..server import account
 from .fields import Checkbox, Input
 from .form import Form
 from .page import Page
@@ -43,12 +44,27 @@ def fields(this: Page, row: Any) -> list[Input]:
                      "Settings. User name and password may be part of it; a stored password is shown as ***.")),
         Checkbox("accept_push", T("Accept Pushes"), tables.accepts_push(row) if row else False,
                  help=T("The repository is allowed to push updates to this site.")),
+        *_account(this, row),
         Input("uuid", T("UUID"), row and known_uuid(row), length=128, check=lambda text: _uuid(this, text),
               help=T("From the Synchronization Settings of the repository. Required if there is no URL; otherwise it "
                      "may be left empty: the repository is asked for it.")),
         Checkbox("synchronise_uuids", T("Synchronize UUIDs"), bool(row and row.synchronise_uuids),
                  help=T("Where both sites have the same record under different UUIDs, take over the repository's.")),
     ]
+
+
+def _account(this: Page, row: Any) -> list[Input]:
+    """The account that the repository comes with, if it has come; it can be released."""
+    T = this.T
+    known = account.account(this.app.site(), load(this.db, row.id)) if row else None
+    if known is None:
+        return []
+    words = [str(T("It comes with the account %(user)s, which alone may use its UUID.", {"user": known.user}))]
+    if known.refused_on:
+        words.append(str(T("%(user)s was refused on %(when)s (UTC).", {"user": known.refused,
+                                                                       "when": known.refused_on.isoformat(" ")[:16]})))
+    words.append(str(T("If the account was changed, check this: whoever comes next with its UUID keeps it.")))
+    return [Checkbox("forget_account", T("Let another account use it"), help=" ".join(words))]
 
 
 def known_uuid(row: Any) -> str:
@@ -108,6 +124,8 @@ def save(this: Page, row: Any, form: Form) -> int | None:
     elif not row:
         values["uuid"] = f"{UNKNOWN}{secrets.token_hex(8)}"
     if row:
+        if given.get("forget_account"):
+            account.forget(this.app.site(), load(db, row.id))
         row.update_record(**values)
         return int(row.id)
     return int(table.insert(**values))

@@ -7,9 +7,9 @@ from typing import Sequence
 
 from .. import __version__
 from ..errors import SyncError
-from . import doctor, install, look, worker
+from . import account, doctor, install, look, worker
 
-GROUPS = (install, look, worker, doctor)
+GROUPS = (install, look, worker, doctor, account)
 
 
 def parser() -> argparse.ArgumentParser:

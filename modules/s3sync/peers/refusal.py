@@ -37,7 +37,7 @@ CHECK_URL = "Check the repository's URL: it includes the application, for exampl
 
 # Codes that a peer may use about our request. Others (of a run, of a record) mean nothing outside their own site.
 CODES: dict[str, type[SyncError]] = {kind.code: kind for kind in (
-    AuthenticationFailed, NotPermitted, NotRegistered, errors.PushNotAccepted, UnknownResource,
+    AuthenticationFailed, NotPermitted, NotRegistered, errors.OtherAccount, errors.PushNotAccepted, UnknownResource,
     errors.UnknownRepository, errors.BadFilter, errors.BadRequest, errors.DocumentError, errors.DocumentTruncated,
     DocumentTooLarge, errors.EmptyAnswer, PeerBusy, PeerFailed,
 )}

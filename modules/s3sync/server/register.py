@@ -7,6 +7,7 @@ from typing import Any
 from ..engine import log
 from ..engine.site import Site
 from ..errors import BadRequest
+from . import account
 from .request import Request, Response, message
 
 LONGEST_BODY = 65536
@@ -27,6 +28,7 @@ def answer(site: Site, request: Request) -> Response:
         return _said(site, None, False, "No repository identifier specified")
     if uuid == site.host.site_uuid:
         return _said(site, None, False, "Registration failed: this is the identifier of this very site")
+    account.check(site, uuid.strip(), keep=False)
     name = given.get("name")
     return _store(site, uuid.strip(), name.strip()[:64] if isinstance(name, str) else "")
 

@@ -28,6 +28,7 @@ INDICES: tuple[tuple[str, tuple[str, ...], bool], ...] = (
     ("sync_lease", ("name",), True),
     ("sync_backoff", ("repository_id",), True),
     ("sync_pact", ("peer_uuid",), True),
+    ("sync_account", ("peer_uuid",), True),
     ("sync_queue", ("repository_id", "task_id", "direction", "tablename", "record_uuid"), True),
 )
 
@@ -220,3 +221,10 @@ def define(db: Any) -> None:
           Field("previous", length=16),                   # may be the last one to the peer
           Field("told", "text"),                          # JSON: the sequence number of each table at that time
           Field("healed", "boolean", default=False))      # that this site was put back was noticed through another peer
+    # The account with which a peer has first named its UUID; others may not.
+    table("sync_account",
+          Field("peer_uuid", length=128, notnull=True),
+          Field("user_id", "integer"),
+          Field("first_on", "datetime"),
+          Field("refused_id", "integer"),                 # who tried last, and was refused
+          Field("refused_on", "datetime"))
