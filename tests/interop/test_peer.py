@@ -1,11 +1,10 @@
 """A run between a real Eden with s3sync and another real Eden; both must give what they have."""
 from __future__ import annotations
 
-import json
 import uuid
 
 import pytest
-from conftest import Eden
+from conftest import Eden, run
 
 RESOURCE = "org_organisation"
 
@@ -24,19 +23,9 @@ def repository(eden: Eden, peer: Eden) -> int:
         "print(n)"))
 
 
-def _run(eden: Eden, repository: int) -> list[list[str]]:
-    """A run by Eden's own task; the log entries it wrote."""
-    return [list(entry) for entry in json.loads(eden.shell(
-        "import json\n"
-        "s3sync_app.serve()\nlast = db(db.sync_log.id > 0).select(orderby=~db.sync_log.id, limitby=(0, 1)).first()\n"
-        f"s3.tasks['sync_synchronize']({repository}, user_id=1, manual=True)\n"
-        "rows = db(db.sync_log.id > (last.id if last else 0)).select(orderby=db.sync_log.id)\n"
-        "print(json.dumps([[r.mode, r.result, r.message] for r in rows]))"))]
-
-
 def test_what_is_there_comes_here_and_once_only(eden: Eden, peer: Eden, repository: int) -> None:
     before = eden.records("org/organisation.xml")
-    first = _run(eden, repository)
+    first = run(eden, repository)
     assert [entry for entry in first if entry[0] == "pull/outgoing" and entry[1] in ("success", "warning")], first
     there, here = peer.records("org/organisation.xml"), eden.records("org/organisation.xml")
     assert there and set(there) <= set(here)
@@ -46,7 +35,7 @@ def test_what_is_there_comes_here_and_once_only(eden: Eden, peer: Eden, reposito
         theirs = {e.get("field"): e.text for e in record.findall("data")}
         mine = {e.get("field"): e.text for e in here[identity].findall("data")}
         assert mine == theirs
-    again = _run(eden, repository)
+    again = run(eden, repository)
     assert "up-to-date" in again[0][2], again
 
 
@@ -55,7 +44,7 @@ def test_a_push_arrives_or_the_log_says_what_the_peer_lacks(eden: Eden, peer: Ed
     identity = eden.shell(f"t = s3db.{RESOURCE}\nn = t.insert(name={name!r})\ns3db.update_super(t, dict(id=n))\n"
                           f"db(db.sync_task.repository_id == {repository}).update(mode=3) if s3sync_app.serve() is None else 0\n"
                           "print(t[n].uuid)")
-    pushed = [entry for entry in _run(eden, repository) if entry[0] == "push/outgoing"]
+    pushed = [entry for entry in run(eden, repository) if entry[0] == "push/outgoing"]
     if pushed[-1][1] in ("success", "warning"):
         assert identity in peer.records("org/organisation.xml")
     else:
