@@ -8,7 +8,6 @@ import json
 import logging
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import date, datetime
 from functools import partial
 from typing import Any, Iterable, Iterator, Mapping, Sequence
 
@@ -35,8 +34,11 @@ KEPT = frozenset((
     "IS_ONE_OF", "IS_ONE_OF_EMPTY", "IS_ONE_OF_EMPTY_SELECT", "IS_UTC_OFFSET", "IS_TIME_INTERVAL_WIDGET", "IS_JSONS3",
     "IS_LOCATION", "IS_IMAGE", "IS_UPLOAD_FILENAME", "IS_SITE_SELECTOR", "IS_PERSON_GENDER"))
 
-#: those of which only the limits count, if they have any: they read what people enter, in their language and time zone
-RANGES = frozenset(("IS_UTC_DATETIME", "IS_UTC_DATE", "IS_INT_AMOUNT", "IS_FLOAT_AMOUNT"))
+#: those of which only the limits count, if they have any: they read what people enter, in their language
+RANGES = frozenset(("IS_INT_AMOUNT", "IS_FLOAT_AMOUNT"))
+
+#: fields of these types are not validated in Eden's own imports (S3XML §4.2): a limit is one of its forms, as in "120 years back"
+UNCHECKED = frozenset(("date", "time", "datetime"))
 
 #: hooks by their names in Eden's configuration of a table
 CONFIGURED = ("onvalidation", "create_onvalidation", "update_onvalidation", "ondelete_cascade", "ondelete", "onconflict",
@@ -172,7 +174,8 @@ class EdenHost(Web2pyHost):
         return Hooks(onaccept=get(tablename, "onaccept"), **named)
 
     def validators(self, tablename: str) -> Mapping[str, list[Any]]:
-        return {name: found for name, validators in super().validators(tablename).items()
+        table = self.dal[tablename]
+        return {name: found for name, validators in super().validators(tablename).items() if table[name].type not in UNCHECKED
                 if (found := [v if (bounds := _bounds(v)) is None else partial(_within, *bounds)
                               for v in validators if not _kept(v)])}
 
@@ -324,8 +327,6 @@ def _bounds(validator: Any) -> tuple[Any, Any, str] | None:
 
 def _within(low: Any, high: Any, message: str, value: Any) -> tuple[Any, str | None]:
     """A validator: no less than `low` and no more than `high`, if they are given."""
-    if isinstance(value, date) and not isinstance(value, datetime):
-        low, high = (bound.date() if isinstance(bound, datetime) else bound for bound in (low, high))
     if value in (None, "") or (low is None or value >= low) and (high is None or value <= high):
         return value, None
     return value, message
