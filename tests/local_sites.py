@@ -30,7 +30,7 @@ from s3sync.engine.run import Runner
 from s3sync.engine.site import Site
 from s3sync.errors import FileUnavailable, UnknownResource
 from s3sync.hosts.web2py import Web2pyHost, declare
-from s3sync.index.index import utcnow
+from s3sync.index.moment import utcnow
 from s3sync.s3xml.document import Document, Limits
 from s3sync.s3xml.record import Upload
 from s3sync.s3xml.schema import Schema

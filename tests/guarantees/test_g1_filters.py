@@ -13,7 +13,7 @@ from practice import Field, moved, sql
 
 from s3sync.engine.repository import by_uuid
 from s3sync.engine.run import Runner
-from s3sync.index.index import utcnow
+from s3sync.index.moment import utcnow
 from s3sync.server import pull
 from s3sync.server.request import Request
 

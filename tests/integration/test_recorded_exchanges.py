@@ -164,7 +164,7 @@ class EdenSite:
 
     @staticmethod
     def request_now() -> Any:
-        from s3sync.index.index import utcnow
+        from s3sync.index.moment import utcnow
         return utcnow()
 
     def request(self, exchange: Exchange, method: str, query: str, params: dict[str, Any], body: bytes,

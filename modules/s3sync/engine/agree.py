@@ -12,8 +12,8 @@ from typing import Any, Iterable, Mapping, NamedTuple, Sequence
 
 from ..hosts.table import StoredRow
 from ..index.digest import deletion_digest, digest
-from ..index.index import Note, Version
 from ..index.vector import dump, increment, parse, site_key
+from ..index.version import Note, Version
 from ..s3xml.record import Record
 from . import alias, attachments
 from .outcome import Outcome

@@ -14,8 +14,8 @@ from ..hosts.base import Hooks
 from ..hosts.callback import HookError, Values, call
 from ..hosts.table import StoredRow, TableMap
 from ..index.digest import deletion_digest, digest
-from ..index.index import Note, Version
 from ..index.vector import Order, compare, increment, merge, parse, site_key, valid
+from ..index.version import Note, Version
 from ..s3xml.record import Record
 from . import alias, attachments, conflicts, imported, waiting
 from .check import Checker

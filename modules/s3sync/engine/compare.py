@@ -13,9 +13,9 @@ from typing import Iterable, Iterator, Mapping, NamedTuple, Sequence
 from ..errors import ConfigurationError, SyncError
 from ..hosts.table import StoredRow
 from ..index.digest import DELETED
-from ..index.index import Version
 from ..index.vector import Order
 from ..index.vector import compare as compare_vectors
+from ..index.version import Version
 from ..s3xml.record import Record
 from . import alias, queue, survey
 from .agree import Agreement, remote_digest

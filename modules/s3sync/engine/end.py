@@ -7,8 +7,8 @@ from typing import Any, Mapping, Sequence
 from ..hosts.callback import HookError, Values, call
 from ..hosts.table import StoredRow, TableMap
 from ..index.digest import deletion_digest
-from ..index.index import Version
 from ..index.vector import parse
+from ..index.version import Version
 from ..s3xml.record import Record
 from .conflicts import CASCADE
 from .referring import Place, places, relink, rows_by_id, rows_referring

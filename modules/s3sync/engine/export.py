@@ -9,7 +9,7 @@ from ..hosts.base import Component
 from ..hosts.files import Files
 from ..hosts.table import StoredRow, TableMap
 from ..index.digest import DELETED
-from ..index.index import Version
+from ..index.version import Version
 from ..s3xml.record import Record, Upload
 from . import attachments
 from .site import Site
@@ -50,40 +50,44 @@ class Exporter:
 
     def refresh(self, table: str, limit: int) -> bool:
         """Bring the index up to date by one batch, committed; True when it is."""
-        site = self.site
-        done, _ = site.index.scan(table, limit)
-        site.db.commit()
+        done, _ = self.site.index.scan(table, limit)
+        self.site.db.commit()
         if done:
-            deep = site.index.sweep_due(table, site.settings.deep_interval, deep=True)
-            if deep or site.index.sweep_due(table, site.settings.sweep_interval):
-                after: int | None = 0
-                while after is not None:
-                    after = site.index.sweep(table, after, limit, deep)
-                    site.db.commit()
+            self._sweep(table, limit)
         return done
 
-    def begin(self, table: str, since: int, peer: str, condition: str, patience: int, echo: int = 0) -> tuple[bool, int]:
-        """Before the first page: is the index up to date, and how many records are to be expected.
-
-        In a table whose rows are all known, what was written lately is looked at first (`patience` batches at most). A
-        first scan goes along with the pages instead: looking at a row and sending it then costs one read, not two.
-        """
+    def _sweep(self, table: str, limit: int) -> bool:
+        """Compare all rows with the index if it is time for that, committed batch by batch; was it?"""
         site = self.site
-        if not site.index.known(table):
-            return False, self.count(table, condition)
-        done = False
-        while not done and patience > 0:
-            done = self.refresh(table, site.settings.batch_size)
-            patience -= 1
-        return done, self.remaining(table, since, peer, condition, echo)
+        deep = site.index.sweep_due(table, site.settings.sweep_interval, site.settings.deep_interval)
+        if deep is None:
+            return False
+        site.db.commit()
+        after: int | None = 0
+        while after is not None:
+            after = site.index.sweep(table, after, limit, deep)
+            site.db.commit()
+        return True
+
+    def expected(self, table: str, since: int, peer: str, condition: str, echo: int = 0) -> int:
+        """How many records are to be expected, before the first page: what the index holds, and what it has yet to find."""
+        unseen = self.site.index.unseen(table, condition)
+        if unseen is None:
+            return self.count(table, condition)
+        return self.remaining(table, since, peer, condition, echo) + unseen
 
     def advance(self, name: str, since: int, limit: int, peer: str, condition: str, done: bool,
                 echo: int = 0) -> tuple[Page, bool]:
-        """The next page, committed, and whether the index is up to date; if it is not (`done`), it gets on by a batch."""
+        """The next page, committed, and whether the index is up to date; if it is not (`done`), it gets on by a batch.
+
+        Looking at a row and sending it then costs one read, not two, and the peer has work to do from the first page on.
+        """
         site = self.site
         if not done:
-            done, rows = site.index.scan(name, max(limit, site.settings.batch_size))
-            self._fresh = {row.uuid: row for row in rows if row.uuid}
+            size = max(limit, site.settings.batch_size)
+            done, rows = site.index.scan(name, size)
+            if not (done and self._sweep(name, size)):
+                self._fresh = {row.uuid: row for row in rows if row.uuid}
         page = self.page(name, since, limit, peer, condition, echo)
         self._fresh = {}
         site.db.commit()

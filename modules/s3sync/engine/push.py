@@ -56,9 +56,6 @@ def attributes(site: Site, tables: Sequence[str] | dict[str, Encoder], count: in
 #: bytes of a document for each that travels, about
 PACKED = 7
 
-#: batches of rows that are looked at before the first page is sent
-PATIENCE = 1000
-
 
 class Pusher(Transfer):
     """Pushes one task to a peer of our kind.
@@ -88,13 +85,12 @@ class Pusher(Transfer):
         positions = cursors.load(site, self.repository_uuid, self.task.id, "push", self.scope)
         since = {name: site.index.position(name, positions.get(name, "")) for name, _ in tables}
         self._echo = {name: site.index.echo(name, positions.get(name, "")) for name, _ in tables}
-        begun = {name: self.exporter.begin(name, since[name], self.repository_uuid, condition, PATIENCE, self._echo[name])
-                 for name, condition in tables}
-        self.step.expect(sum(expected for _, expected in begun.values()))
+        self.step.expect(sum(self.exporter.expected(name, since[name], self.repository_uuid, condition, self._echo[name])
+                             for name, condition in tables))
         site.db.commit()
         with ThreadPoolExecutor(1) as pool:
             for name, condition in tables:
-                self._table(pool, name, since[name], condition, begun[name][0])
+                self._table(pool, name, since[name], condition)
             self._queued(pool)
             self._again(pool)
             self._dependencies(pool)
@@ -102,9 +98,9 @@ class Pusher(Transfer):
                 Puller(site, self.peer, self.repository_id, self.repository_uuid, self.task, self.step).fetch_missing(pool)
         self.step.counts.waiting = len(self._waiting)
 
-    def _table(self, pool: ThreadPoolExecutor, name: str, since: int, condition: str, done: bool) -> None:
+    def _table(self, pool: ThreadPoolExecutor, name: str, since: int, condition: str) -> None:
         site, pace = self.site, Pace(self.site.settings.batch_size)
-        records, since, done, more = self._following(name, since, condition, done, pace.limit)
+        records, since, done, more = self._following(name, since, condition, False, pace.limit)
         body = self._document(records)
         while True:
             request = self._send(pool, body)

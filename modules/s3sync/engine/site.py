@@ -8,7 +8,8 @@ from typing import Callable, Iterator
 from ..hosts.base import Host
 from ..hosts.references import References
 from ..hosts.table import TableMap
-from ..index.index import Index, utcnow
+from ..index.index import Index
+from ..index.moment import utcnow
 from ..settings import Settings
 
 

@@ -8,7 +8,8 @@ from typing import NamedTuple, Sequence
 
 from ..hosts.table import StoredRow
 from ..index.digest import DELETED
-from ..index.index import Version
+from ..index.index import NO_VERSION
+from ..index.version import Version
 from ..s3xml.record import Record
 from .export import Exporter
 from .site import Site
@@ -68,10 +69,10 @@ def _rows(exporter: Exporter, name: str, since: int, after: int, limit: int, pee
           condition: str) -> tuple[list[Record], str]:
     site = exporter.site
     table, index = site.table(name), site.index
-    suspicious = ['"sync_version"."id" IS NULL',
+    suspicious = [NO_VERSION,
                   '("sync_version"."seq" > ? AND ("sync_version"."origin" IS NULL OR "sync_version"."origin" <> ?))',
                   *index.mismatches(name)]
-    if index.sweep_due(name, site.settings.deep_interval, deep=True):
+    if index.sweep_due(name, site.settings.sweep_interval, site.settings.deep_interval):
         suspicious.append("1=1")
     where = ""
     if condition:

@@ -7,8 +7,8 @@ everything whose row and version do not match.
 from __future__ import annotations
 
 import secrets
-from datetime import datetime, timedelta, timezone
-from typing import Any, Callable, Iterable, Mapping, NamedTuple, Sequence
+from datetime import datetime, timedelta
+from typing import Any, Callable, Iterable, Mapping, Optional, Sequence, Tuple
 
 from ..database import Database
 from ..hosts.files import UNNAMED, Files
@@ -16,7 +16,9 @@ from ..hosts.references import References
 from ..hosts.table import StoredRow, TableMap
 from ..s3xml.record import Upload
 from .digest import DELETED, deletion_digest, digest
+from .moment import iso, sql, sql_time, to_datetime, utcnow
 from .vector import increment, parse, site_key
+from .version import Note, Version
 
 #: a cursor that asks for everything, even what came from who asks
 ECHO = "echo"
@@ -24,36 +26,12 @@ ECHO = "echo"
 #: epochs of databases that were put back to an earlier state begin with this
 RENEWED = "r"
 
+#: SQL condition on a row joined with its version
+NO_VERSION = '"sync_version"."id" IS NULL'
+
+Clock = Tuple[Optional[datetime], Optional[datetime], Optional[int], Optional[datetime]]
+
 COLUMNS = ("digest", "vector", "seq", "origin", "modified_on")
-
-
-class Version(NamedTuple):
-    """What the index holds of one record. `modified_on` is "YYYY-MM-DDTHH:MM:SS" or None."""
-
-    digest: str
-    vector: str
-    seq: int
-    origin: str | None
-    modified_on: str | None
-
-    @property
-    def deleted(self) -> bool:
-        return self.digest.startswith(DELETED)
-
-
-class Note(NamedTuple):
-    """A version to be written."""
-
-    uuid: str
-    digest: str
-    vector: str
-    origin: str | None
-    modified_on: str | None
-
-
-def utcnow() -> datetime:
-    """Now, naive UTC to the second, as in Eden's tables."""
-    return datetime.now(timezone.utc).replace(tzinfo=None, microsecond=0)
 
 
 class Index:
@@ -124,7 +102,7 @@ class Index:
         stamp = self._as_text('"modified_on"')
         # MySQL would otherwise answer from a snapshot that may be older than the lock on the table
         latest = " LOCK IN SHARE MODE" if self.db.dialect == "mysql" else ""
-        return {row[0]: Version(row[1], row[2], row[3], row[4], _iso(row[5])) for row in self.db.rows_in(
+        return {row[0]: Version(row[1], row[2], row[3], row[4], iso(row[5])) for row in self.db.rows_in(
             f'SELECT "record_uuid", "digest", "vector", "seq", "origin", {stamp} FROM "sync_version" '
             f'WHERE "tablename" = ? AND "record_uuid" IN ({{}}){latest}', uuids, [table])}
 
@@ -190,7 +168,7 @@ class Index:
                 return count
             since = rows[-1][4]
             own = [row for row in rows if before & set(parse(row[2]))]
-            self.note(table, [Note(row[0], row[1], increment(row[2], self.key(table)), None, _iso(row[3])) for row in own])
+            self.note(table, [Note(row[0], row[1], increment(row[2], self.key(table)), None, iso(row[3])) for row in own])
             count += len(own)
 
     def note(self, table: str, notes: Sequence[Note]) -> None:
@@ -201,7 +179,7 @@ class Index:
         rows = []
         for n in notes:
             seq += 1
-            rows.append((table, n.uuid, n.digest, n.vector, seq, n.origin, _sql_time(n.modified_on)))
+            rows.append((table, n.uuid, n.digest, n.vector, seq, n.origin, sql_time(n.modified_on)))
         self.db.upsert("sync_version", ("tablename", "record_uuid"), COLUMNS, rows)
         self.db.execute('UPDATE "sync_clock" SET "seq" = ? WHERE "tablename" = ?', [seq, table])
 
@@ -235,7 +213,7 @@ class Index:
                 notes.append(Note(row.uuid, current, vector, None, row.modified_on))
                 versions[row.uuid] = Version(current, vector, 0, None, row.modified_on)
             elif version.modified_on != row.modified_on:
-                touched.append((_sql_time(row.modified_on), table.name, row.uuid))
+                touched.append((sql_time(row.modified_on), table.name, row.uuid))
         self.note(table.name, notes)
         for change in touched if not self.frozen else ():
             self.db.execute('UPDATE "sync_version" SET "modified_on" = ? WHERE "tablename" = ? AND "record_uuid" = ?', change)
@@ -268,58 +246,70 @@ class Index:
         """
         table = self.maps(name)
         self.lock(name)
-        scanned, started, position, position_on = self._clock(name)
-        now = self.now()
-        started = started or now
-        column = f'"{name}"'
-        where, order = f'{column}."id" > ?', f'{column}."id"'
-        args: list[Any] = [position or 0]
-        recent = scanned is not None and "modified_on" in table.meta
-        if scanned is not None and recent:
-            since = min(scanned, now) - self.overlap
-            stamp = f'{column}."modified_on"'
-            order = f'{stamp}, {column}."id"'
-            if position_on:
-                where = f"{stamp} >= ? AND ({stamp} > ? OR {column}.\"id\" > ?)"
-                args = [_sql(position_on), _sql(position_on), position or 0]
-            else:
-                where, args = f"{stamp} >= ?", [_sql(since)]
+        clock = scanned, started, _, _ = self._clock(name)
+        started = started or self.now()
+        where, args, by_date = self._recent(name, clock)
+        order = f'"{name}"."modified_on", "{name}"."id"' if by_date else f'"{name}"."id"'
         rows = table.decode(self.db.rows(
             f'SELECT {table.columns} FROM "{name}" WHERE {where} ORDER BY {order} LIMIT {int(limit)}', args))
         self.look(table, self.canonical(table, rows))
         done = len(rows) < limit
-        state: list[Any] = [_sql(started), None, None, None]
+        state: list[Any] = [sql(started), None, None, None]
         if not done:
-            state = [_sql(scanned), _sql(started), rows[-1].id, _sql_time(rows[-1].modified_on) if recent else None]
+            state = [sql(scanned), sql(started), rows[-1].id, sql_time(rows[-1].modified_on) if by_date else None]
         self.db.execute('UPDATE "sync_clock" SET "scanned_on" = ?, "started_on" = ?, "position" = ?, "position_on" = ? '
                         'WHERE "tablename" = ?', [*state, name])
-        if done and not recent:              # every row has been seen: as good as a sweep
+        if done and not by_date:             # every row has been seen: as good as a sweep
             self._swept(name, started, True)
         return done, rows
 
-    def _clock(self, name: str) -> tuple[datetime | None, datetime | None, int | None, datetime | None]:
-        row = self.db.rows('SELECT "scanned_on", "started_on", "position", "position_on" FROM "sync_clock" '
-                           'WHERE "tablename" = ?', [name])[0]
-        return _datetime(row[0]), _datetime(row[1]), row[2], _datetime(row[3])
+    def _recent(self, name: str, clock: Clock) -> tuple[str, list[Any], bool]:
+        """Condition on the rows that the present scan, or the next, has yet to look at; its arguments; is it by date."""
+        scanned, _, position, position_on = clock
+        column, stamp = f'"{name}"."id"', f'"{name}"."modified_on"'
+        if scanned is None or "modified_on" not in self.maps(name).meta:
+            return f"{column} > ?", [position or 0], False
+        if position_on:
+            return f"{stamp} >= ? AND ({stamp} > ? OR {column} > ?)", [sql(position_on), sql(position_on), position or 0], True
+        return f"{stamp} >= ?", [sql(min(scanned, self.now()) - self.overlap)], True
 
-    def known(self, name: str) -> bool:
-        """Has every row of this table been looked at once?"""
-        return self.db.value('SELECT "scanned_on" FROM "sync_clock" WHERE "tablename" = ?', [name]) is not None
+    def unseen(self, name: str, condition: str = "") -> int | None:
+        """How many of the rows that the next scan will look at do not match their version, of those under a condition.
 
-    def sweep_due(self, name: str, interval: int, deep: bool = False) -> bool:
-        """Is it time to compare all rows with the index? Also after the clock was set back."""
-        column = "deep_on" if deep else "swept_on"
-        rows = self.db.rows(f'SELECT "{column}", "scanned_on" FROM "sync_clock" WHERE "tablename" = ?', [name])
-        if not rows or rows[0][1] is None:
-            return False                          # never scanned: the first scan sees everything
+        None if no scan of the table was ever finished.
+        """
+        clock = self._clock(name)
+        if clock[0] is None:
+            return None
+        where, args, _ = self._recent(name, clock)
+        also = f" AND ({condition})" if condition else ""
+        return int(self.db.value(
+            f'SELECT COUNT(*) FROM "{name}" LEFT JOIN "sync_version" ON "sync_version"."tablename" = ? '
+            f'AND "sync_version"."record_uuid" = "{name}"."uuid" WHERE {where} '
+            f'AND ({" OR ".join([NO_VERSION, *self.mismatches(name)])}){also}', [name, *args]) or 0)
+
+    def _clock(self, name: str) -> Clock:
+        """When the last scan was finished, when the present one began, and the id and date it has reached."""
+        rows = self.db.rows('SELECT "scanned_on", "started_on", "position", "position_on" FROM "sync_clock" '
+                            'WHERE "tablename" = ?', [name])
+        return (to_datetime(rows[0][0]), to_datetime(rows[0][1]), rows[0][2], to_datetime(rows[0][3])) if rows else (None,) * 4
+
+    def sweep_due(self, name: str, interval: int, deep_interval: int) -> bool | None:
+        """Is it time to compare all rows with the index? None: no; True: with a deep sweep. Also after the clock was set back."""
+        rows = self.db.rows('SELECT "scanned_on", "swept_on", "deep_on" FROM "sync_clock" WHERE "tablename" = ?', [name])
+        if not rows or rows[0][0] is None:
+            return None                           # never scanned: the first scan sees everything
         now = self.now()
-        swept, scanned = _datetime(rows[0][0]), _datetime(rows[0][1])
-        return (swept is None or swept + timedelta(seconds=interval) <= now or swept > now  # set back since the last sweep
-                or scanned > now)  # type: ignore[operator]
+        scanned, swept, deeply = map(to_datetime, rows[0])
+
+        def due(last: datetime | None, seconds: int) -> bool:
+            return (last is None or last + timedelta(seconds=seconds) <= now or last > now  # set back since then
+                    or scanned > now)  # type: ignore[operator]
+        return True if due(deeply, deep_interval) else False if due(swept, interval) else None
 
     def _swept(self, name: str, when: datetime, deep: bool) -> None:
         for column in ("swept_on", "deep_on") if deep else ("swept_on",):
-            self.db.execute(f'UPDATE "sync_clock" SET "{column}" = ? WHERE "tablename" = ?', [_sql(when), name])
+            self.db.execute(f'UPDATE "sync_clock" SET "{column}" = ? WHERE "tablename" = ?', [sql(when), name])
 
     def sweep(self, name: str, after: int, limit: int, deep: bool = False) -> int | None:
         """Look at up to `limit` rows that do not match their version, from row id `after` on; returns the id reached.
@@ -329,7 +319,7 @@ class Index:
         """
         table = self.maps(name)
         self.lock(name)
-        mismatch = ['"sync_version"."id" IS NULL', *self.mismatches(name)]
+        mismatch = [NO_VERSION, *self.mismatches(name)]
         if deep:
             mismatch = ["1=1"]
         rows = table.decode(self.db.rows(
@@ -398,23 +388,3 @@ class Index:
     def last(self, name: str) -> int:
         """The last sequence number given (and committed) in this table."""
         return int(self.db.value('SELECT "seq" FROM "sync_clock" WHERE "tablename" = ?', [name]) or 0)
-
-
-def _iso(value: object) -> str | None:
-    if value is None:
-        return None
-    return str(value)[:19].replace(" ", "T")
-
-
-def _sql_time(value: str | None) -> str | None:
-    return value.replace("T", " ") if value else None
-
-
-def _sql(value: datetime | None) -> str | None:
-    return value.isoformat(" ")[:19] if value else None
-
-
-def _datetime(value: object) -> datetime | None:
-    if value is None or isinstance(value, datetime):
-        return value
-    return datetime.fromisoformat(str(value)[:19])

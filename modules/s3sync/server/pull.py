@@ -85,8 +85,7 @@ def _page(site: Site, request: Request, repository: Repository, task: Task) -> b
         echo = site.index.echo(name, str(given.get(name, "")))
         done = name in scanned
         if first:
-            done, expected = exporter.begin(name, since, repository.uuid, condition, PATIENCE, echo)
-            total += expected
+            total += exporter.expected(name, since, repository.uuid, condition, echo)
         complete = False
         while len(records) < limit and not complete and patience > 0:
             step = min(limit - len(records), site.settings.batch_size)       # each one transaction, short

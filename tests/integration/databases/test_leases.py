@@ -53,7 +53,7 @@ def test_a_host_whose_clock_is_ahead_takes_no_lease_that_lives(served: Any) -> N
     """Times are the database server's: the default clock of a site is not asked."""
     from s3sync.engine.site import Site
     from s3sync.hosts.web2py import Web2pyHost
-    from s3sync.index.index import utcnow
+    from s3sync.index.moment import utcnow
     site = Site(Web2pyHost(served.a.db, None, served.a.uuid), served.a.settings, utcnow)
     assert abs(site.shared_now() - utcnow()) < timedelta(seconds=3)
     Lease(site, "thing", "elsewhere:1/x").take()
