@@ -13,6 +13,8 @@ from shaped_site import record
 
 from s3sync.errors import UnknownResource
 from s3sync.hosts.base import Component
+from s3sync.server import handshake
+from s3sync.server.request import Request
 
 ORGANISATION, PERSON = "org_organisation", "pr_person"
 
@@ -267,3 +269,11 @@ def test_a_location_keeps_what_its_hooks_need(eden: EdenSite) -> None:
     eden.configure("gis_location", xml_post_parse=lambda element, values: None)
     schema = eden.host().table("gis_location").schema
     assert schema.source and "path" not in schema.by_name
+
+
+def test_who_begins_a_run_does_not_have_all_models_loaded(eden: EdenSite) -> None:
+    asked = {"repository": "urn:uuid:there", "contact": "0..abcdef"}
+    said = json.loads(handshake.answer(eden.open(), Request("GET", asked)).body)
+    assert said["uuid"] == eden.uuid and said["contact"] and "tables" not in said
+    assert "load_all_models" not in eden.names()
+    assert ORGANISATION in json.loads(handshake.answer(eden.open(), Request("GET", {})).body)["tables"]
