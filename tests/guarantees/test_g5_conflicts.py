@@ -175,6 +175,26 @@ def test_an_edit_of_the_author_is_no_deletion(field: Field) -> None:
         assert name in kept or (alive.name == name and not alive.deleted)
 
 
+def test_what_arrives_together_with_the_deletion_is_kept(field: Field) -> None:
+    """The child is new, and comes in one batch with the deletion of the parent; word of the cascade returns by another way."""
+    field.link(field.a, field.b)
+    c = field.site("c")
+    field.link(c, field.a)
+    field.link(c, field.b)
+    parent = field.b.insert("gis_location", name="parent")
+    field.run()
+    field.run(c, field.a)
+    child = field.b.insert("gis_location", name="child", parent=field.b.id_of("gis_location", parent))
+    field.b.delete("gis_location", parent)
+    for _ in range(3):
+        field.run()
+        field.run(c, field.b)
+        field.run(c, field.a)
+    kept = [e for site in (field.a, field.b, c) for e in conflicts(site) if e.record_uuid == child]
+    alive = field.b.get("gis_location", child)
+    assert any('"child"' in f"{e.mine} {e.theirs}" for e in kept) or not alive.deleted
+
+
 def test_a_relayed_cascade_does_not_take_the_copy_away(field: Field) -> None:
     """b keeps the child it deletes with its parent; word of that deletion returns to b by another way, and changes nothing."""
     parent, child = family(field)

@@ -176,12 +176,16 @@ class Ender:
         call(self.hooks.ondelete, values, tablename=name)
 
     def _author(self, record: Record) -> str:
-        """Who deleted the record, as vectors name it: whoever has edited it since the version that is here; "" if several."""
+        """Who deleted the record, as vectors name it: whoever has edited it since the version that is here.
+
+        "" if several have, or this site itself (what it deleted it may have restored without having noted that).
+        """
         uuid = str(record.uuid)
         known = self.site.index.versions(self.table.name, [uuid]).get(uuid) if self.origin else None
         before = parse(known.vector) if known else {}
         since = [site for site, count in parse(record.vector or "").items() if count > before.get(site, 0)]
-        return since[0] if len(since) == 1 else ""
+        own = (self.site.index.site, self.site.index.key(self.table.name))
+        return since[0] if len(since) == 1 and since[0] not in own else ""
 
     def _archive(self, pairs: Sequence[Pair]) -> None:
         """Mark rows as deleted; foreign keys that may be NULL are, and are remembered in deleted_fk as Eden does."""
@@ -307,7 +311,8 @@ def _keep(cause: Ender, table: TableMap, rows: Sequence[StoredRow], versions: Ma
         "policy", "winner", "status", "found_on", "author"), [
             (cause.repository_id, table.name, row.uuid, json.dumps(row.values, ensure_ascii=False, sort_keys=True), "null",
              versions[row.uuid].vector, "", (row.modified_on or now).replace("T", " "), CASCADE, "theirs", "settled", now,
-             cause.author) for row in rows if row.uuid in versions])
+             # what was only noted now nobody has seen yet: edited here, or still on its way in with this very batch
+             cause.author if versions[row.uuid].seq else "") for row in rows if row.uuid in versions])
 
 
 def _look(site: Site, name: str, numbers: Sequence[int]) -> None:
