@@ -1,6 +1,8 @@
 """Sites on each of the three databases."""
 from __future__ import annotations
 
+import os
+import subprocess
 from pathlib import Path
 from typing import Any, Iterator
 
@@ -63,3 +65,54 @@ def on_sqlite(tmp_path: Path) -> Iterator[Trio]:
     made = Trio(tmp_path, "sqlite")
     yield made
     made.close()
+
+
+class SmallDisk:
+    """A file system of two megabytes on which some tables of a PostgreSQL database are; the rest has room."""
+
+    def __init__(self, trio: Trio, *tables: str) -> None:
+        self.trio = trio
+        server = trio.server
+        self.folder = server.folder / "disk"
+        self.folder.mkdir()
+        try:
+            subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m,mode=0777", "tmpfs", str(self.folder)], check=True,
+                           capture_output=True)
+        except (OSError, subprocess.CalledProcessError) as error:
+            self.folder.rmdir()
+            pytest.skip(f"a small file system can be made by root only: {error}")
+        place = self.folder / "tables"
+        place.mkdir()
+        if server._user:
+            os.chown(place, server._user["user"], server._user["group"])
+        server.execute(f"CREATE TABLESPACE small LOCATION '{place}'")
+        for table in tables:
+            trio.a.sql(f"ALTER TABLE {table} SET TABLESPACE small")
+
+    def leave(self, kilobytes: int | None) -> None:
+        """Leave room for so much; None for all there is."""
+        ballast = self.folder / "ballast"
+        ballast.unlink(missing_ok=True)
+        found = os.statvfs(self.folder)
+        if kilobytes is not None:
+            ballast.write_bytes(bytes(max(found.f_bfree * found.f_bsize - kilobytes * 1024, 0)))
+
+    def close(self) -> None:
+        """After the databases that use it."""
+        self.trio.server.execute("DROP TABLESPACE small")
+        subprocess.run(["umount", str(self.folder)], check=True)
+        self.folder.rmdir()
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[SmallDisk]:
+    made = Trio(tmp_path, "postgres")
+    try:
+        disk = SmallDisk(made, "gis_location", "sync_version")
+    except BaseException:
+        made.close()
+        raise
+    yield disk
+    disk.leave(None)
+    made.close()
+    disk.close()

@@ -147,3 +147,19 @@ def test_a_full_disk(pages: int, on_sqlite: Any) -> None:
     assert stored < 400 and stored == pair.created()
     assert synchronize(pair.a, pair.b, pair.repository) == "success"
     assert_complete(pair, 400)
+
+
+@pytest.mark.parametrize("kilobytes", [0, 16, 48])
+def test_a_full_disk_of_postgresql(kilobytes: int, small_disk: Any) -> None:
+    """A real one: the file system on which two of the tables are has no room left, at first or soon."""
+    pair = small_disk.trio
+    pair.fill(2000)
+    small_disk.leave(kilobytes)
+    assert synchronize(pair.a, pair.b, pair.repository) == "error"
+    assert "No space left on device" in " ".join(entry.message for entry in pair.a.log())
+    assert pair.a.sql("SELECT COUNT(*) FROM sync_quarantine") == [(0,)]
+    stored = pair.a.sql("SELECT COUNT(*) FROM gis_location")[0][0]
+    assert stored < 2000 and stored == pair.created()
+    small_disk.leave(None)
+    assert synchronize(pair.a, pair.b, pair.repository) == "success"
+    assert_complete(pair, 2000)
