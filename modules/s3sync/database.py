@@ -13,6 +13,7 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any, Iterable, Iterator, Sequence
 
+from . import postgres
 from .errors import ConfigurationError, DatabaseFailed
 from .hosts.callback import HookError
 
@@ -115,13 +116,12 @@ class Database:
             return
         self.statements += 1
         names = ", ".join(f'"{c}"' for c in columns)
-        head = self._adapt(f'INSERT INTO "{table}" ({names}) VALUES ')
+        head = f'INSERT INTO "{table}" ({names}) VALUES '
         marks = "(" + ", ".join(["?" if self.dialect == "sqlite" else "%s"] * len(columns)) + ")"
-        if self.dialect == "postgres":
-            from psycopg2.extras import execute_values  # an extra: only where the application uses PostgreSQL
-            execute_values(self._cursor, head + "%s", rows, template=marks, page_size=500)
-        else:
-            self._cursor.executemany(head + marks, rows)
+        if self.dialect != "postgres":
+            self._cursor.executemany(self._adapt(head) + marks, rows)
+        elif not postgres.copy(self._cursor, table, columns, rows):
+            postgres.values(self._cursor, head, rows)
 
     def insert_one(self, table: str, columns: Sequence[str], row: Row, key: str = "id") -> int:
         """Insert a row; the number the database gave it, in its column `key`."""
@@ -140,8 +140,7 @@ class Database:
         sets = ", ".join(f'"{c}" = ?' for c in columns)
         sql = self._adapt(f'UPDATE "{table}" SET {sets} WHERE "{key}" = ?')
         if self.dialect == "postgres":
-            from psycopg2.extras import execute_batch
-            execute_batch(self._cursor, sql, rows, page_size=200)
+            postgres.batch(self._cursor, sql, rows)
         else:
             self._cursor.executemany(sql, rows)
 
@@ -159,10 +158,9 @@ class Database:
                     + ", ".join(f'"{c}" = excluded."{c}"' for c in columns))
         marks = "(" + ", ".join(["?" if self.dialect == "sqlite" else "%s"] * len(names)) + ")"
         if self.dialect == "postgres":
-            from psycopg2.extras import execute_values
             # it refuses to touch a row twice in one statement: the last one counts, as where they come one by one
             rows = list({tuple(row[:len(keys)]): row for row in rows}.values())
-            execute_values(self._cursor, self._adapt(sql) + "%s" + tail, rows, template=marks, page_size=500)
+            postgres.values(self._cursor, sql, rows, tail)
         else:
             self._cursor.executemany(self._adapt(sql) + marks + self._adapt(tail), rows)
 

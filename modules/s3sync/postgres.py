@@ -1,0 +1,86 @@
+"""PostgreSQL's fast ways to take many rows, over psycopg2.
+
+The driver turns each value into an object that quotes it; that takes longer than all else here does with a row. Most values are
+numbers and short texts without anything special in them, whose literals are simply put together.
+"""
+from __future__ import annotations
+
+import io
+from datetime import date, datetime, time
+from decimal import Decimal
+from math import isfinite
+from typing import Any, Callable, Iterator, Sequence
+
+Row = Sequence[Any]
+
+#: fewer rows go by INSERT, whose errors are those of the values alone
+WORTHWHILE = 20
+
+#: rows of one statement
+CHUNK = 500
+
+#: rows of one COPY: as much text as is in memory at a time
+COPIED = 5000
+
+
+# --- COPY ---------------------------------------------------------------------------------------------------------------
+
+
+def _text(value: str) -> str:
+    if "\\" in value or "\n" in value or "\t" in value or "\r" in value:
+        return value.replace("\\", "\\\\").replace("\n", "\\n").replace("\t", "\\t").replace("\r", "\\r")
+    return value
+
+
+#: how a value stands in COPY's text format; a row with any other type goes by INSERT
+COPYABLE: dict[type, Callable[[Any], str]] = {
+    str: _text, int: repr, float: repr, type(None): lambda value: "\\N", Decimal: str, datetime: str, date: str, time: str}
+
+
+def copy(cursor: Any, table: str, columns: Sequence[str], rows: Sequence[Row]) -> bool:
+    """Insert rows by COPY; False, and nothing done, if they hold values that it is not known to take as INSERT does."""
+    if len(rows) < WORTHWHILE:
+        return False
+    try:
+        lines = ["\t".join([COPYABLE[type(value)](value) for value in row]) for row in rows]
+    except KeyError:
+        return False
+    names = ", ".join(f'"{name}"' for name in columns)
+    for start in range(0, len(lines), COPIED):
+        cursor.copy_expert(f'COPY "{table}" ({names}) FROM STDIN', io.StringIO("\n".join(lines[start:start + COPIED]) + "\n"))
+    return True
+
+
+# --- statements with many rows ------------------------------------------------------------------------------------------
+
+
+def literal(cursor: Any, value: Any) -> str:
+    """A value as it stands in a statement."""
+    kind = type(value)
+    if kind is str:
+        if "'" not in value and "\\" not in value and "\0" not in value:
+            return f"'{value}'"
+    elif kind is int or (kind is float and isfinite(value)):
+        return repr(value) if value >= 0 else f" {value!r}"        # else "--" might begin a comment
+    elif value is None:
+        return "NULL"
+    found: bytes = cursor.mogrify("%s", (value,))
+    return found.decode("utf-8")
+
+
+def values(cursor: Any, head: str, rows: Sequence[Row], tail: str = "") -> None:
+    """Statements of `head`, VALUES lists and `tail`. Both are SQL as it is, without marks."""
+    for part in _parts(rows):
+        lists = ["(" + ", ".join([literal(cursor, value) for value in row]) + ")" for row in part]
+        cursor.execute(head + ", ".join(lists) + tail)
+
+
+def batch(cursor: Any, sql: str, rows: Sequence[Row]) -> None:
+    """A statement with ``%s`` marks, once for each row, many in one go."""
+    for part in _parts(rows):
+        cursor.execute(";".join([sql % tuple([literal(cursor, value) for value in row]) for row in part]))
+
+
+def _parts(rows: Sequence[Row]) -> Iterator[Sequence[Row]]:
+    for start in range(0, len(rows), CHUNK):
+        yield rows[start:start + CHUNK]

@@ -1,0 +1,86 @@
+"""Rows in bulk arrive on each database as they would one by one, whatever is in them."""
+from __future__ import annotations
+
+from datetime import date, datetime, time
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from pydal import Field
+
+from s3sync import postgres
+from s3sync.database import Database
+
+TEXTS = ["", " ", "plain", "it's", '"quoted"', "back\\slash", "\\", "\\.", "\\N", "tab\tline\nreturn\rend", "100 % %s %(x)s", "?",
+         "; DROP TABLE thing; --", "Ärzte 中文 €", "a|b", "{}", "NULL", "null"]
+NUMBERS = [0, 1, -1, 2 ** 31 - 1, -2 ** 31, None]
+FLOATS = [0.0, -0.1, 1e-7, -101.742089, 1.7976931348623157e308, None]
+
+
+@pytest.fixture
+def thing(trio: Any) -> Any:
+    db = trio.a.db
+    db.define_table("thing", Field("name", "text"), Field("number", "integer"), Field("size", "double"),
+                    Field("price", "decimal(12,3)"), Field("born", "date"), Field("at", "time"), Field("seen", "datetime"),
+                    Field("flag", length=1))
+    db.commit()
+    return trio
+
+
+def rows(count: int) -> list[tuple[Any, ...]]:
+    return [(TEXTS[n % len(TEXTS)], NUMBERS[n % len(NUMBERS)], FLOATS[n % len(FLOATS)],
+             Decimal(n) / 8 if n % 3 else None, date(1970 + n % 90, 1, 31), time(n % 24, 30), datetime(2024, 2, 29, n % 24, 0, 1),
+             "T" if n % 2 else "F") for n in range(count)]
+
+
+COLUMNS = ("name", "number", "size", "price", "born", "at", "seen", "flag")
+
+
+def stored(site: Any) -> list[tuple[Any, ...]]:
+    table = site.db.thing
+    return [tuple(row[name] for name in COLUMNS) for row in site.db(table.id > 0).select(orderby=table.id)]
+
+
+@pytest.mark.parametrize("count", [1, 19, 600, 5001])
+def test_insert(thing: Any, count: int) -> None:
+    """Few and many, across the limits of statements."""
+    given = rows(count)
+    texts = (Decimal, date, time) if thing.kind == "sqlite" else ()
+    written = [tuple(str(value) if isinstance(value, texts) else value for value in row) for row in given]
+    Database(thing.a.db).insert("thing", COLUMNS, written)
+    assert stored(thing.a) == given
+    thing.a.db.rollback()
+
+
+def test_update_and_upsert(thing: Any) -> None:
+    database = Database(thing.a.db)
+    database.insert("thing", ("name", "number"), [(f"old {n}", n) for n in range(700)])
+    ids = [row[0] for row in database.rows('SELECT "id" FROM "thing" ORDER BY "id"')]
+    database.update("thing", ["name", "number", "size"], [(TEXTS[n % len(TEXTS)], -n, FLOATS[n % len(FLOATS)], key)
+                                                          for n, key in enumerate(ids)])
+    assert [row[:3] for row in stored(thing.a)] == [(TEXTS[n % len(TEXTS)], -n, FLOATS[n % len(FLOATS)]) for n in range(700)]
+    keys = ("tablename", "record_uuid")
+    for digest in ("one", "it's \\ two"):
+        database.upsert("sync_version", keys, ("digest", "seq"), [("t%s", f"u'{n}", digest, -n) for n in range(700)])
+        found = database.rows('SELECT "record_uuid", "digest", "seq" FROM "sync_version" WHERE "tablename" = ? '
+                              'ORDER BY "seq" DESC', ["t%s"])
+        assert [tuple(row) for row in found] == [(f"u'{n}", digest, -n) for n in range(700)]
+    thing.a.db.rollback()
+
+
+def test_what_copy_does_not_take_goes_another_way(thing: Any) -> None:
+    """And fails, if it does, as one of the driver's errors, with nothing written."""
+    database = Database(thing.a.db)
+    thing.a.db.commit()
+    many = [("x", n) for n in range(30)]
+    with pytest.raises(database.driver_error), database.savepoint():
+        database.insert("thing", ("name", "no_such_column"), many)
+    with pytest.raises(database.driver_error), database.savepoint(), database.strict():
+        database.insert("sync_lease", ("name", "owner"), [("x", "y"), *[(None, str(n)) for n in range(30)]])
+    assert database.value('SELECT COUNT(*) FROM "sync_lease"') == 0
+    if thing.kind == "postgres":
+        cursor = thing.a.db._adapter.cursor
+        assert not postgres.copy(cursor, "thing", ("name",), [(b"bytes",)] * 30)
+        assert not postgres.copy(cursor, "thing", ("name",), [("few",)])
+        assert postgres.copy(cursor, "thing", ("name",), [("many",)] * 30)
+    thing.a.db.rollback()
