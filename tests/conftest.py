@@ -29,11 +29,14 @@ import pytest
 REPOSITORY = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(REPOSITORY / "examples" / "demo"))
 
+import reaper  # noqa: E402
 from databases import chosen  # noqa: E402
 
 from sites import Site, free_port  # noqa: E402
 
 HAS_WEB2PY = importlib.util.find_spec("gluon") is not None
+Site.started = staticmethod(reaper.watch)  # type: ignore[method-assign]
+
 FIXTURES = {"site_factory", "two_sites", "fresh_sites", "site"}
 
 NEEDS_WEB2PY = re.compile(r"^\s*(from|import) (gluon|sites|s3sync\.(admin|app|scheduler\.gluon))\b", re.M)

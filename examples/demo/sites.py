@@ -223,6 +223,11 @@ class Site:
             process = subprocess.Popen([self.python, "web2py.py", *arguments], cwd=self.root, stdin=subprocess.DEVNULL,
                                        stdout=log, stderr=log, start_new_session=True, env=self._environment())
         self._pidfile(name).write_text(str(process.pid))
+        self.started(process.pid)
+
+    @staticmethod
+    def started(pid: int) -> None:
+        """A process has been started; tests see to it that it does not outlive them."""
 
     def _pidfile(self, name: str) -> Path:
         return self.root / f"{name}.pid"

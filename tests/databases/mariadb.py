@@ -10,6 +10,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+import reaper
+
 from .account import free_port, unprivileged
 
 
@@ -56,6 +58,7 @@ class Server:
              "--character-set-server=utf8mb4", "--collation-server=utf8mb4_general_ci", "--max-connections=200",
              "--innodb-lock-wait-timeout=50", "--innodb-doublewrite=0", "--sync-binlog=0"],
             cwd=self.folder, stdout=self._log, stderr=self._log, **self._user)
+        reaper.watch(self._process.pid)
         end = time.monotonic() + 60
         while not self._answers():
             if time.monotonic() > end or self._process.poll() is not None:

@@ -11,6 +11,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+import reaper
+
 from .account import free_port, unprivileged
 
 
@@ -50,6 +52,7 @@ class Server:
              "-c", "listen_addresses=127.0.0.1", "-c", "fsync=off", "-c", "shared_buffers=16MB", "-c", "max_connections=200",
              "-c", "full_page_writes=off"],
             cwd=self.folder, stdout=self._log, stderr=self._log, **self._user)
+        reaper.watch(self._process.pid)
         end = time.monotonic() + 30
         while subprocess.run([binary("pg_isready"), "-q", "-h", "127.0.0.1", "-p", str(self.port)]).returncode:
             if time.monotonic() > end or self._process.poll() is not None:
