@@ -63,8 +63,7 @@ def arrived(site: Site, table: TableMap, found: Mapping[str, str]) -> None:
         rows.setdefault(name, []).append(uuid)
     if not rows:
         return
-    ids = site.references.ids(table.name, found.values())
-    waits.arrived(site, table, {uuid: ids[own] for uuid, own in found.items() if own in ids})
+    waits.arrived(site, table, found, found)
     for name, uuids in rows.items():          # their versions name the record by the other uuid
         if site.host.carries(name):
             restate(site, site.table(name), [row.id for row in site.table(name).by_uuid(uuids).values()])

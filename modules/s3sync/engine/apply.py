@@ -323,8 +323,7 @@ class Applier:
         if lacks:
             taken = [i.record for i in lacks if i.uuid not in failed or i.uuid in resolver.blocked]
             missing = missing + attachments.lacked(site, table.name, taken, before, self.repository_id)
-        created = {i.uuid: writer.ids[i.uuid] for i in done if i.uuid in writer.ids}
-        waiting.arrived(site, table, created)
+        waiting.arrived(site, table, [uuid for uuid in writer.created if uuid not in failed])
         self._settle(table, done, writer)
         self._record_conflicts(table, done)
         outcomes = []

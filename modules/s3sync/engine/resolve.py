@@ -85,9 +85,14 @@ class Resolver:
                     return True
         return False
 
+    @property
+    def among_themselves(self) -> bool:
+        """May records of this table refer to one another?"""
+        return self.table.name in self._found
+
     def created(self, ids: Mapping[str, int]) -> None:
         """Records of this table now have ids."""
-        if self.table.name in self._found:
+        if self.among_themselves:
             self._found[self.table.name].update(ids)
 
     def local(self, name: str, value: Any) -> Any:

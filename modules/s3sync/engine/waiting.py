@@ -3,7 +3,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Collection, Iterable, Sequence
+from typing import Collection, Iterable, Mapping, Sequence
 
 from ..hosts.files import MARK
 from ..hosts.table import TableMap
@@ -29,16 +29,22 @@ def forget(site: Site, table: str, uuids: Iterable[str]) -> None:
         site.db.execute_in('DELETE FROM "sync_waiting" WHERE "tablename" = ? AND "record_uuid" IN ({})', uuids, [table])
 
 
-def arrived(site: Site, target: TableMap, ids: dict[str, int]) -> int:
-    """Records of a table have arrived (id by uuid): put them in where they were waited for. Returns how many places.
+def arrived(site: Site, target: TableMap, uuids: Collection[str], here: Mapping[str, str] | None = None) -> int:
+    """Records of a table have arrived: put them in where they were waited for. Returns how many places.
+
+    `here` gives their uuids at this site, where they are known by others.
 
     The referring rows keep their version: that they refer to this record is what their version has said all along.
     """
     db = site.db
-    if not ids or db.value('SELECT 1 FROM "sync_waiting" WHERE "target_table" = ? LIMIT 1', [target.name]) is None:
+    if not uuids or db.value('SELECT 1 FROM "sync_waiting" WHERE "target_table" = ? LIMIT 1', [target.name]) is None:
         return 0
     found = list(db.rows_in('SELECT "id", "tablename", "record_uuid", "fieldname", "target_uuid" FROM "sync_waiting" '
-                            'WHERE "target_table" = ? AND "target_uuid" IN ({})', ids, [target.name]))
+                            'WHERE "target_table" = ? AND "target_uuid" IN ({})', uuids, [target.name]))
+    here = here or {}
+    known = site.references.ids(target.name, {here.get(row[4], row[4]) for row in found})
+    ids = {row[4]: known[here.get(row[4], row[4])] for row in found if here.get(row[4], row[4]) in known}
+    found = [row for row in found if row[4] in ids]
     for _, table, uuid, name, target_uuid in found:
         if not site.host.carries(table):
             continue
@@ -81,8 +87,7 @@ def found(site: Site) -> int:
     for (name,) in site.db.rows('SELECT DISTINCT "target_table" FROM "sync_waiting"'):
         if site.host.carries(name):
             uuids = {row[0] for row in site.db.rows('SELECT "target_uuid" FROM "sync_waiting" WHERE "target_table" = ?', [name])}
-            ids = site.references.ids(name, uuids)
-            number += arrived(site, site.table(name), {uuid: ids[uuid] for uuid in uuids if uuid in ids})
+            number += arrived(site, site.table(name), uuids)
     return number
 
 

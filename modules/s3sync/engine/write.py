@@ -25,7 +25,8 @@ class Writer:
 
     Attributes
     ----------
-    ids : local ids of records that were created, by uuid
+    created : uuids of records that were created
+    ids : their local ids, where anybody needs them
     codes : of records that failed, for other reasons than the database's
     digests, modified : digest and modified_on of rows as they now stand, by uuid
     resolver : references of the batch
@@ -36,6 +37,7 @@ class Writer:
         self.table = table
         self.hooks = site.host.hooks(table.name)
         self.ids: dict[str, int] = {}
+        self.created: list[str] = []
         self.codes: dict[str, str] = {}
         self.digests: dict[str, str] = {}
         self.modified: dict[str, str | None] = {}
@@ -79,18 +81,22 @@ class Writer:
         failed = dict(self.resolver.blocked)
         creates = [r for r, row in self.pairs if row is None and r.uuid not in failed]
         updates = [(r, row) for r, row in self.pairs if row is not None and r.uuid not in failed]
+        tends = self.site.host.tends(self.table.name)
         for level in self._levels(creates):
             failed.update(self._attempt(level, self._create))
             uuids = [str(r.uuid) for r in level if r.uuid not in failed]
-            known = self.ids if self.one_by_one else self.site.references.ids(self.table.name, uuids)
-            ids = {u: known[u] for u in uuids if u in known}
-            self.ids.update(ids)
-            self.resolver.created(ids)
-            if ids and not self.one_by_one:
+            self.created += uuids
+            if self.one_by_one:
+                self.resolver.created({u: self.ids[u] for u in uuids if u in self.ids})
+            elif uuids and (tends or self.resolver.among_themselves):       # else nobody asks for their ids
+                known = self.site.references.ids(self.table.name, uuids)
+                ids = {u: known[u] for u in uuids if u in known}
+                self.ids.update(ids)
+                self.resolver.created(ids)
                 self.site.host.written(self.table.name, list(ids.values()), [])
         self._close_cycles(creates, failed)
         failed.update(self._attempt(updates, self._update))
-        if updates and not self.one_by_one:
+        if updates and tends and not self.one_by_one:
             self.site.host.written(self.table.name, [], [row.id for r, row in updates if row and r.uuid not in failed])
         if self.one_by_one:
             self.single.finish()

@@ -222,6 +222,10 @@ class Host(abc.ABC):
         """Does `written` call code that may refuse one of the records? Then it is called for each by itself."""
         return False
 
+    def tends(self, tablename: str) -> bool:
+        """Is there anything that `written` has to look after?"""
+        return False
+
     def written(self, tablename: str, created: Sequence[int], updated: Sequence[int]) -> None:
         """Records were written: look after what goes with them (super-entities, owners). Comes before onaccept."""
         return None

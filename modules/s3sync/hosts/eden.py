@@ -200,6 +200,9 @@ class EdenHost(Web2pyHost):
     def alone(self, tablename: str) -> bool:
         return self._identities_of(tablename).calls or bool(self.deployment.get_security_audit_write())
 
+    def tends(self, tablename: str) -> bool:
+        return bool(self.deployment.get_security_audit_write() or self._identities_of(tablename).any)
+
     def written(self, tablename: str, created: Sequence[int], updated: Sequence[int]) -> None:
         audit = self.deployment.get_security_audit_write()
         identities = self._identities_of(tablename)

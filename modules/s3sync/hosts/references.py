@@ -6,7 +6,7 @@ from typing import Any, Callable, Iterable
 from ..database import Database
 
 #: identities remembered per table; beyond that the oldest half is forgotten
-REMEMBERED = 100_000
+REMEMBERED = 20_000
 
 
 class References:

@@ -125,6 +125,9 @@ class Web2pyHost(Host):
         names = self.super_entities(tablename)
         return SuperEntities(self.db, self.dal[tablename], [self.dal[n] for n in names]) if names else None
 
+    def tends(self, tablename: str) -> bool:
+        return self._supers(tablename) is not None
+
     def written(self, tablename: str, created: Sequence[int], updated: Sequence[int]) -> None:
         supers = self._supers(tablename)
         if supers is not None:
