@@ -16,8 +16,11 @@ from .http import HttpClient
 
 PATH = "/sync/sync.xml"
 
-REPAIR = ("If it runs eden-asp: its importer cannot take any push until modules/core/resource/importer.py reads "
-          "sync_policy.conflict_resolver instead of sync_policy.onconflict")
+#: what a pushed document is called
+FILENAME = "sync.xml"
+
+REPAIR = ("Its error tickets say why. An eden-asp takes no push at all until modules/core/resource/importer.py there reads "
+          "sync_policy.conflict_resolver instead of sync_policy.onconflict; locations need the Python package Shapely there")
 
 
 #: where an Eden offers files of upload fields
@@ -84,7 +87,9 @@ class EdenPeer(Peer):
         policies = task.policies
         params = [*self._params(task.resource), ("strategy", ",".join(sorted(policies.strategy))),
                   ("update_policy", policies.update), ("conflict_policy", policies.conflict)]
-        with self.client.post(PATH, params, BytesIO(body), content_type="text/xml", idempotent=True, expect=(500,)) as answer:
+        # as a file: web2py of classic Eden's time looks for form fields in every other body, which fails on bytes
+        with self.client.post(PATH, params, BytesIO(body), content_type="text/xml", idempotent=True, expect=(500,),
+                              filename=FILENAME) as answer:
             if answer.status == 500:
                 raise PeerRefused("the peer failed with an internal error (HTTP 500) while importing", hint=REPAIR)
             said = answer.json()

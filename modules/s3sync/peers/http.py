@@ -141,7 +141,7 @@ class HttpClient:
 
     def post(self, path: str, params: Params = (), body: bytes | BinaryIO = b"", *, content_type: str,
              accept: str = "application/json", gzip: bool = False, idempotent: bool = False,
-             expect: Collection[int] = ()) -> Answer:
+             expect: Collection[int] = (), filename: str = "") -> Answer:
         """Send a document.
 
         Parameters
@@ -156,8 +156,12 @@ class HttpClient:
             Send it compressed. Only for peers that said they understand it: Eden does not.
         idempotent
             Whether it may be sent again when the outcome of an attempt is unknown.
+        filename
+            Say that the body is a file of this name.
         """
         headers = {"Accept": accept, "Content-Type": content_type}
+        if filename:
+            headers["Content-Disposition"] = f'attachment; filename="{filename}"'
         source = io.BytesIO(body) if isinstance(body, bytes) else body
         if not gzip:
             return self._send(path, params, headers, source, idempotent, expect)
