@@ -78,6 +78,27 @@ def test_no_step_is_taken_twice(depot: Depot) -> None:
     assert one.give_back(again.number, two.owner) and two.claim() is None       # the run is over
 
 
+class Late(Board):
+    """Has looked before others have decided."""
+
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self.seen = super().states()
+
+    def states(self) -> Any:
+        return self.seen
+
+
+def test_who_has_looked_too_early_gets_another_step(depot: Depot) -> None:
+    site, run, steps = begin(depot)
+    late = Late(site, depot.repository, run.id, run.lease.owner, steps)
+    first = board(depot, site, run, steps, "elsewhere:1/x").claim(True)
+    second = late.claim()
+    assert first is not None and second is not None and second.number != first.number
+    assert board(depot, site, run, steps, "elsewhere:1/x").helped() == [
+        ((second.task.id, "pull"), late.seen[second.task.id, "pull"]._replace(status="running", worker=run.lease.owner))]
+
+
 def test_processes_race_for_steps(depot: Depot) -> None:
     """Each step has one winner, however many threads want it."""
     _, run, _ = begin(depot)
