@@ -239,6 +239,11 @@ class LocalPeer(Peer):
         self.contact, self.restored = said["contact"], said["restored"]
         return self
 
+    def part(self, contact: str) -> tuple[str, str]:
+        asked = Request("GET", {"repository": self.me.uuid, "contact": contact})
+        said = json.loads(handshake.answer(self.other.open(), asked).body)
+        return said["contact"], said["restored"]
+
     def pull(self, task: Task, cursors: dict[str, str], limit: int, scanned: str | None) -> Batch:
         params: dict[str, Any] = {"resource": task.resource, "s3sync": "1", "limit": str(limit), "cursor": json.dumps(cursors),
                                   **dict(task.wire_filters())}

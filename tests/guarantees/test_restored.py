@@ -134,6 +134,43 @@ def test_a_backup_from_before_the_first_contact(field: Field) -> None:
     assert field.a.get(TABLE, uuid) and field.b.get(TABLE, uuid)
 
 
+@pytest.mark.parametrize("late", [False, True])
+def test_a_backup_taken_during_the_last_run(field: Field, scene: tuple[ClockedSite, ClockedSite], late: bool) -> None:
+    """After its first contact; what the rest of the run has noted and moved is missing in it."""
+    lost, other = scene
+    old = lost.insert(TABLE, name="old")
+    run(field)
+    field.clock.advance(60)
+    peer: Any = TroubledPeer(field.a, field.b, wire=Wire(), old=[]).greet()
+    kept = backup(lost)
+    lost.update(TABLE, old, name="edited")
+    lost.insert(TABLE, name="of the last run")
+    assert Runner(field.a.open(), lambda repository, site: lambda: peer).synchronize(field.links["a", "b"]) == "success"
+    restore(lost, kept)
+    assert names(lost) == ["old"]
+    if late:
+        field.clock.advance(3600)
+        lost.insert(TABLE, name="after the crash")
+    for _ in range(3):
+        run(field)
+    assert names(lost) == names(other) == [*["after the crash"] * late, "edited", "of the last run"]
+    assert any("put back to an earlier state" in entry.message for entry in field.a.log())
+    run(field)
+    assert moved(field.a) == {}
+
+
+def test_a_run_that_moves_nothing_needs_no_second_contact(field: Field) -> None:
+    field.link(field.a, field.b, TABLE)
+    field.a.insert(TABLE, name="one")
+    run(field)
+    before = field.a.db(field.a.db.sync_pact).select().first().number
+    run(field)
+    assert field.a.db(field.a.db.sync_pact).select().first().number == before + 1
+    field.a.insert(TABLE, name="two")
+    run(field)
+    assert field.a.db(field.a.db.sync_pact).select().first().number == before + 3
+
+
 def test_a_lost_answer_is_no_restoration(field: Field) -> None:
     field.link(field.a, field.b, TABLE)
     for _ in range(3):

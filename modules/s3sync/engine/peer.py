@@ -120,6 +120,13 @@ class Peer(abc.ABC):
     contact = ""    #: the present contact and who was put back to an earlier state, as it told (s3sync.engine.pact)
     restored = ""
 
+    def part(self, contact: str) -> tuple[str, str]:
+        """A run that has moved something ends: the present contact and who was put back to an earlier state, as at its beginning.
+
+        ("", "") where the peer keeps no memory of contacts.
+        """
+        return "", ""
+
     @abc.abstractmethod
     def pull(self, task: Task, cursors: dict[str, str], limit: int, scanned: str | None) -> Batch:
         """Records of a task that changed since the cursors; `scanned` is that of the batch before, None at first."""

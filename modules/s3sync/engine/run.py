@@ -163,7 +163,7 @@ class Runner:
                 message = "No resources configured for this repository"
                 log.write(site, repository.id, None, "none", "none", "check", "warning", message)
                 results.append("warning")
-            reached = not steps
+            reached, moved = not steps, 0
             for done in self._work(repository, peer, run, steps):
                 results.append(done.result)
                 reached = reached or not done.code or done.records > 0
@@ -171,6 +171,9 @@ class Runner:
                     message, code = done.message, done.code
                 if done.failure is not None and (done.failure.remote or isinstance(done.failure, ProxyError)):
                     broken = done.failure
+                moved += done.records
+            if moved and broken is None:
+                self._part(repository, peer)
             site.db.execute('UPDATE "sync_repository" SET "last_connected" = ? WHERE "id" = ?',
                             [site.now().isoformat(" ")[:19], repository.id])
             if broken is not None and not reached:
@@ -187,6 +190,16 @@ class Runner:
         interrupted = code == Interrupted.code
         run.finish("interrupted" if interrupted else "error" if worst == "fatal" else worst, message, code)
         return worst
+
+    def _part(self, repository: Repository, peer: Peer) -> None:
+        """Note another contact: a database that is put back to a moment within this run will not know it."""
+        site = self.site
+        try:
+            contact, restored = peer.part(pact.remembered(site, repository)) if peer.own and peer.contact else ("", "")
+        except SyncError as error:                # the next run begins with one; all has been done
+            logger.info("%s: no contact at the end of the run: %s", repository.name, error.message)
+            return
+        pact.heard(site, repository, contact, restored)
 
     def _work(self, repository: Repository, peer: Peer, run: Run, steps: Sequence[tuple[Task, str]]) -> list[Done]:
         """Do the steps; what became of each of those that were begun."""

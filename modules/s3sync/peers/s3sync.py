@@ -47,6 +47,15 @@ class S3SyncPeer(Peer):
         dry = [("dryrun", "1")] if self.dry else []
         return [("resource", resource), ("repository", self.site_uuid), ("s3sync", str(PROTOCOL)), *dry]
 
+    def part(self, contact: str) -> tuple[str, str]:
+        if not self.contact:                      # it knows nothing of contacts
+            return "", ""
+        params = [("repository", self.site_uuid), ("contact", contact)]
+        with self.client.get("/sync/peer.json", params, accept="application/json") as answer:
+            said = answer.json()
+        found = said if isinstance(said, dict) else {}
+        return str(found.get("contact") or ""), str(found.get("restored") or "")
+
     def pull(self, task: Task, cursors: dict[str, str], limit: int, scanned: str | None) -> Batch:
         params = [*self._params(task.resource), ("include_deleted", "True"), ("limit", str(limit)),
                   ("cursor", json.dumps(cursors, separators=(",", ":"))), *task.wire_filters()]
