@@ -112,6 +112,7 @@ def test_sigterm_ends_the_run_of_all(depot: Depot) -> None:
     depot.job()
     run = depot.until(depot.runs)[0]
     depot.until(lambda: [step for step in depot.steps() if step["status"] == "running" and step["worker"] != run["worker"]])
+    depot.until(depot.created)
     os.kill(process(run["worker"]), signal.SIGTERM)
     depot.until(depot.ended)
     run, = depot.runs()
