@@ -26,7 +26,7 @@ def repository():
     if (request.args(0) or "").split(".")[0] == "register":
         # web2py looks for the extension at the function's name, peers give it at the end
         request.extension = request.args(0).partition(".")[2] or request.extension
-        return s3sync_app.rest_register(request, response)
+        return s3sync_app.answers.register(request, response)
     return repositories.page(s3sync_app)
 
 
@@ -57,14 +57,14 @@ def log():
 
 def sync():
     """Pull and push by peers."""
-    return s3sync_app.rest_sync(request, response)
+    return s3sync_app.answers.sync(request, response)
 
 
 def dataset():
     """Data sets that this site offers."""
-    return s3sync_app.rest_dataset(request, response)
+    return s3sync_app.answers.dataset(request, response)
 
 
 def peer():
     """What peers ask of this site before they synchronize."""
-    return s3sync_app.rest_peer(request, response)
+    return s3sync_app.answers.peer(request, response)

@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any, Callable, Iterator, Mapping
 from urllib.parse import urlsplit
 
+from .answers import Answers
 from .engine import log
 from .engine.compare import Comparison, compare, repair
 from .engine.crew import Crew
@@ -18,18 +19,13 @@ from .engine.repository import Repository, by_uuid, load
 from .engine.run import Runner
 from .engine.site import Site
 from .engine.stop import Stop
-from .errors import BadRequest, ConfigurationError, DatabaseFailed, NotAuthenticated, NotPermitted, SyncError, UnknownRepository
+from .errors import ConfigurationError, SyncError, UnknownRepository
 from .hosts.web2py import Web2pyHost
 from .memory import few_collections
 from .peers.connect import client_of, connect
-from .peers.eden import EdenPeer
 from .peers.register import register
-from .s3xml.limits import Limits
 from .scheduler.jobs import SHARE, TASK, Workers, groups_needed, queue, worker_alive, workers_alive
 from .secrets import Vault
-from .server import account, datasets, handshake, pull, push
-from .server import register as registration
-from .server.request import Request, Response, failure, message
 from .settings import Settings
 from .settings import load as load_settings
 from .tables import define_tables, ensure_indices, site_uuid
@@ -49,6 +45,7 @@ class App:
     db : the application's DAL
     host, settings, vault : what the engine works with
     tasks : for the application's scheduler, by name
+    answers : to peers
     auth, T : gluon's Auth and translator
     makes_menu : the application's menu has no entries for us yet
     """
@@ -72,6 +69,7 @@ class App:
         self.tasks: dict[str, Callable[..., Any]] = {TASK: self.synchronize, SHARE: self.share}
         self.vault = Vault(os.path.join(self.folder, "private"))
         self.request = request
+        self.answers = Answers(self)
         self._host: Web2pyHost | None = None
 
     @staticmethod
@@ -145,7 +143,7 @@ class App:
         self.db.commit()
         site.db.wait_for_locks(60)
         stop = self._stop()
-        runner = Runner(site, lambda repository, here: connect(repository, here, self.vault, self._proxy(), stop), stop,
+        runner = Runner(site, lambda repository, here: connect(repository, here, self.vault, self.proxy(), stop), stop,
                         crew=self._crew())
         try:
             with stop.heeding_signals(), few_collections():
@@ -166,7 +164,7 @@ class App:
         site = self._site(row.user_id if row is not None else None)
         self.db.commit()
         stop = self._stop()
-        helper = Helper(site, lambda repository, here: connect(repository, here, self.vault, self._proxy(), stop, greet=False),
+        helper = Helper(site, lambda repository, here: connect(repository, here, self.vault, self.proxy(), stop, greet=False),
                         stop)
         try:
             with stop.heeding_signals(), few_collections():
@@ -223,7 +221,7 @@ class App:
         repository = load(self.db, int(repository_id))
         if not repository.url:
             raise ConfigurationError(f"{repository.name} has no URL", hint="Enter it in the repository's configuration")
-        peer = connect(repository, site, self.vault, self._proxy(), greet=False)()
+        peer = connect(repository, site, self.vault, self.proxy(), greet=False)()
         try:
             yield site, peer, repository
         finally:
@@ -267,7 +265,8 @@ class App:
             self.start()
         return groups_needed(self.db)
 
-    def _proxy(self) -> str:
+    def proxy(self) -> str:
+        """URL of the proxy server that the site's settings name, "" for none."""
         row = self.db(self.db.sync_config.id > 0).select(self.db.sync_config.proxy, limitby=(0, 1)).first()
         return self.vault.decrypt(row.proxy) if row and row.proxy else ""
 
@@ -279,7 +278,7 @@ class App:
         site = Site(self.host, replace(self.settings, retries=0))      # somebody is waiting for the page
         remote = True
         try:
-            with client_of(repository, site, self.vault, self._proxy()) as client:
+            with client_of(repository, site, self.vault, self.proxy()) as client:
                 done = register(client, self.host.site_uuid, self.host.base_url.split("://")[-1] or self.application)
             ok, text = done.ok, done.message
             if done.ok and done.sender and done.sender != repository.uuid:
@@ -294,95 +293,6 @@ class App:
                   text, remote)
         self.db.commit()
         return ok, text
-
-    # --- answers to peers -------------------------------------------------------------------------------------
-
-    def rest_sync(self, request: Any, response: Any, resource: str = "") -> Any:
-        """``sync/sync.xml``: pull (GET) and push (POST, PUT). `resource`: of this table, whatever the URL says."""
-        def work(site: Site, asked: Request) -> Response:
-            if asked.method not in ("GET", "POST", "PUT"):
-                return Response(405, body=message("failed", 405, "Unsupported method"))
-            if resource:
-                asked = replace(asked, params={**asked.params, "resource": resource})
-            name = asked.get("resource")
-            if name in ("", "mixed"):
-                return Response(200, body=message("failed", 400, "Mixed resource synchronization not supported"))
-            if "_" not in name:
-                raise BadRequest(f"{name!r} is no resource")
-            repository = by_uuid(self.db, asked.get("repository"))
-            if asked.method == "GET":
-                return pull.answer(site, asked, repository)
-            return push.answer(site, asked, repository, self._eden)
-        return self._rest(request, response, work)
-
-    def _eden(self, repository: Repository) -> Peer:
-        """A plain Eden that pushes, to fetch files from with the credentials of its repository.
-
-        It waits for the answer meanwhile: nothing is tried twice, and nothing long.
-        """
-        hasty = replace(self.settings, retries=0, connect_timeout=5.0, read_timeout=min(self.settings.read_timeout, 30.0))
-        client = client_of(repository, Site(self.host, hasty), self.vault, self._proxy())
-        return EdenPeer(client, self.host.site_uuid, lambda name: None, Limits.of(self.settings))
-
-    def rest_dataset(self, request: Any, response: Any) -> Any:
-        """``sync/dataset.xml``: the data sets that this site offers."""
-        def work(site: Site, asked: Request) -> Response:
-            if asked.method != "GET":
-                return Response(405, body=message("failed", 405, "Unsupported method"))
-            return datasets.answer(site, asked)
-        return self._rest(request, response, work)
-
-    def rest_register(self, request: Any, response: Any) -> Any:
-        """``sync/repository/register.json``."""
-        def work(site: Site, asked: Request) -> Response:
-            if asked.method not in ("POST", "PUT"):
-                return Response(405, body=message("failed", 405, "Unsupported method"))
-            if request.extension != "json":
-                return Response(415, body=message("failed", 415, "Unsupported data format"))
-            return registration.answer(site, asked)
-        return self._rest(request, response, work)
-
-    def rest_peer(self, request: Any, response: Any) -> Any:
-        """``sync/peer.json``: who and what this site is."""
-        return self._rest(request, response, lambda site, asked: handshake.answer(site, asked))
-
-    def _rest(self, request: Any, response: Any, work: Callable[[Site, Request], Response]) -> Any:
-        if self.session is not None:
-            self.session.forget(response)         # else each request without a cookie leaves a session file behind
-        site = Site(self.host, self.settings)
-        try:
-            self._identify(request)
-            asked = Request(request.env.request_method or "GET", request.vars if request.env.request_method == "GET"
-                            else request.get_vars, _body(request), request.env.http_content_encoding or "")
-            site.db.commit()                      # what the models have read is old on MySQL: see `Database.see_committed`
-            site.db.wait_for_locks(60)
-            account.check(site, asked.get("repository"), keep=not (asked.get("dryrun") or asked.get("compare")))
-            with few_collections():
-                answer = work(site, asked)
-        except SyncError as error:
-            site.rollback()
-            answer = failure(error)
-        except site.db.driver_error as error:
-            logger.exception("database error while answering a peer")
-            answer = _refused(site, error)
-        return _send(request, response, answer)
-
-    def _identify(self, request: Any) -> None:
-        """HTTP Basic; the user must be an administrator or have the role for synchronisation."""
-        auth = self.auth
-        if auth is None:
-            raise NotPermitted("this application knows no users")
-        # A session's cookie does not count: a page elsewhere could make an administrator's browser push.
-        try:
-            offered, _, user = auth.basic()
-        except ValueError:                    # what should be base64 is not
-            offered, user = True, None
-        if not offered:
-            raise NotAuthenticated(hint="This application must set auth.settings.allow_basic_login = True")
-        if not user:
-            raise NotAuthenticated(hint="Send user name and password of a user with the role for synchronization")
-        if not self.host.member(self.settings.page_role):
-            raise NotPermitted("Insufficient Privileges", hint=f"The user needs the role {self.settings.page_role}")
 
 
 def attach(environment: Mapping[str, Any]) -> App | None:
@@ -420,59 +330,5 @@ def _is_answer(controller: str, function: str, argument: str) -> bool:
                                      (function == "repository" and argument.split(".")[0] == "register"))
 
 
-def _refused(site: Site, error: Exception) -> Response:
-    """The answer when the database refuses; after a deadlock or a lost connection it is soon worth another attempt."""
-    soon = site.db.transient(error)
-    try:
-        site.db.recover()
-    except DatabaseFailed:
-        soon = False
-    text = DatabaseFailed(f"{type(error).__name__}: {str(error).strip()}").message
-    answer = Response(503, body=message("failed", 503, text, code=DatabaseFailed.code))
-    answer.headers["Retry-After"] = "2" if soon else "30"
-    return answer
-
-
 def _plain(values: Any) -> dict[str, Any]:
     return dict(values) if values else {}
-
-
-def _body(request: Any) -> Any:
-    return request.body if request.env.request_method in ("POST", "PUT") else None
-
-
-def _send(request: Any, response: Any, answer: Response) -> Any:
-    """Hand the answer to web2py."""
-    response.status = answer.status
-    response.headers["Content-Type"] = answer.content_type
-    response.headers.update(answer.headers)
-    if answer.status == 401:
-        response.headers["WWW-Authenticate"] = f'Basic realm="{request.application}"'
-    body = answer.body
-    gzip = "gzip" in (request.env.http_accept_encoding or "")
-    if isinstance(body, bytes):
-        if gzip and len(body) > 1000:
-            import gzip as packer
-            body = packer.compress(body, 1)
-            response.headers["Content-Encoding"] = "gzip"
-        response.headers["Content-Length"] = str(len(body))
-        return body
-    if gzip:
-        body = _packed(body)
-        response.headers["Content-Encoding"] = "gzip"
-    body.seek(0, os.SEEK_END)
-    response.headers["Content-Length"] = str(body.tell())
-    body.seek(0)
-    return response.stream(body, 1 << 16)
-
-
-def _packed(source: Any) -> Any:
-    """A spooled file, compressed into another."""
-    import gzip
-    import shutil
-    import tempfile
-    target = tempfile.SpooledTemporaryFile(max_size=1 << 20)
-    with gzip.GzipFile(fileobj=target, mode="wb", compresslevel=1) as packer:
-        shutil.copyfileobj(source, packer)
-    source.close()
-    return target

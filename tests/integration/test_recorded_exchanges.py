@@ -205,8 +205,8 @@ class EdenSite:
         current.session.auth = None
         app = self.attach()
         request.extension = exchange.path.rsplit(".", 1)[-1]
-        entry = (app.rest_register if "/register" in exchange.path else app.rest_dataset if "/dataset" in exchange.path
-                 else app.rest_sync)
+        entry = (app.answers.register if "/register" in exchange.path else app.answers.dataset if "/dataset" in exchange.path
+                 else app.answers.sync)
         body = entry(request, response)
         if not isinstance(body, bytes):
             body = b"".join(part if isinstance(part, bytes) else part.encode() for part in body)

@@ -78,8 +78,8 @@ class SyncService:
         app = self.app
         app.serve()
         if request.method == "register":
-            return app.rest_register(current.request, current.response)
-        return app.rest_sync(current.request, current.response, request.tablename)
+            return app.answers.register(current.request, current.response)
+        return app.answers.sync(current.request, current.response, request.tablename)
 
 
 def current_app() -> EdenApp:
