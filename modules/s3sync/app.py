@@ -1,7 +1,6 @@
 """The module inside a web2py application: what models, controllers and tasks of the application call."""
 from __future__ import annotations
 
-import logging
 import os
 from contextlib import contextmanager
 from dataclasses import replace
@@ -30,8 +29,6 @@ from .settings import Settings
 from .settings import load as load_settings
 from .tables import define_tables, ensure_indices, site_uuid
 from .takeover import is_eden
-
-logger = logging.getLogger("s3sync")
 
 #: databases whose tables this process has defined once, and thereby created or migrated
 _defined: set[tuple[str, str]] = set()

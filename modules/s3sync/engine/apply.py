@@ -4,29 +4,30 @@ Everything is looked up once per batch. What cannot be written is an outcome, ne
 """
 from __future__ import annotations
 
-import json
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
-from typing import Any, Collection, Sequence
+from typing import Collection, Sequence
 
 from ..errors import NotPermitted, UnknownRepository
 from ..hosts.base import Hooks
 from ..hosts.callback import HookError, Values, call
 from ..hosts.table import StoredRow, TableMap
 from ..index.digest import deletion_digest, digest
-from ..index.vector import Order, compare, increment, merge, parse, site_key, valid
-from ..index.version import Note, Version
+from ..index.vector import Order, compare, parse, site_key, valid
+from ..index.version import Version
 from ..s3xml.record import Record
-from . import alias, attachments, conflicts, imported, waiting
+from . import alias, attachments, imported, waiting
 from .check import Checker
-from .decide import Action, Decision, Mine, Policies, Settle, Theirs, decide
+from .decide import Action, Decision, Mine, Policies, Theirs, decide
 from .end import Ender
 from .imported import item_of
+from .item import Item
 from .match import Matcher
 from .outcome import Outcome
 from .referring import rename
 from .repository import Repository, load
 from .resolve import python_values
+from .settle import Source, contest, settle
 from .site import Site
 from .write import Writer
 
@@ -35,19 +36,6 @@ CAN = {Action.CREATE: "create", Action.UPDATE: "update", Action.DELETE: "delete"
 
 #: codes of records that the application itself refuses
 REFUSED = frozenset(("invalid", "callback"))
-
-
-@dataclass
-class Item:
-    """A record on its way in, with what is known of it here."""
-
-    record: Record
-    row: StoredRow | None
-    version: Version | None
-    decision: Decision
-    theirs: str                      #: vector of the record that arrived
-    values: dict[str, Any]           #: what it said, whatever is left of it to be written
-    uuid: str
 
 
 class Applier:
@@ -324,8 +312,8 @@ class Applier:
             taken = [i.record for i in lacks if i.uuid not in failed or i.uuid in resolver.blocked]
             missing = missing + attachments.lacked(site, table.name, taken, before, self.repository_id)
         waiting.arrived(site, table, [uuid for uuid in writer.created if uuid not in failed])
-        self._settle(table, done, writer)
-        self._record_conflicts(table, done)
+        settle(site, table, done, writer, self.origin)
+        contest(site, table, done, Source(self.repository_id, self.task_id, self.policies.conflict))
         outcomes = []
         waits: dict[str, list[tuple[str, str]]] = {}
         for uuid, _, target, target_uuid in missing:
@@ -346,67 +334,7 @@ class Applier:
                                         tuple(waits.get(uuid, ()))))
         return outcomes
 
-    def _settle(self, table: TableMap, items: list[Item], writer: Writer) -> None:
-        """Write the versions that the decisions lead to."""
-        site = self.site
-        own = site.index.key(table.name)
-        theirs_win, mine_win, decided, unwritten = Settle.THEIRS, Settle.MINE, Settle.DECIDED, (Action.NOTHING, Action.KEEP)
-        notes = []
-        for item in items:
-            decision, version, record, theirs = item.decision, item.version, item.record, item.theirs
-            if decision.settle is mine_win:
-                continue
-            mine = version.vector if version else ""
-            vector = theirs if decision.settle is theirs_win and theirs else merge(mine, theirs)
-            if decision.settle is decided:
-                vector = increment(vector, own)
-            if not vector:                                  # the peer keeps no versions and nobody gave it one
-                vector = increment("", own)
-            if version is None or decision.action not in unwritten:
-                current = writer.digests.get(item.uuid) or (
-                    deletion_digest(record.replaced_by) if record.deleted else digest(record.values))
-                modified = writer.modified.get(item.uuid, record.modified_on)
-            elif vector == version.vector:
-                continue                                    # nothing new
-            else:
-                current, modified = version.digest, version.modified_on
-            origin = self.origin if vector == theirs else None
-            if own in theirs and parse(theirs).get(own, 0) > parse(mine).get(own, 0):
-                origin = None                               # an edit of ours: corrected in quarantine, or lost
-            notes.append(Note(item.uuid, current, vector, origin, modified))
-        site.index.note(table.name, notes)
-
-    def _record_conflicts(self, table: TableMap, items: list[Item]) -> None:
-        rows = []
-        conflicts.close(self.site, table.name, [i.uuid for i in items if not i.decision.conflict
-                                                   and i.decision.settle is not Settle.MINE])
-        gone = {i.uuid: i.theirs for i in items if i.record.deleted and i.theirs and i.decision.action is Action.NOTHING}
-        if gone:
-            conflicts.foreseen(self.site, table.name, gone)
-        conflicts.forget(self.site, table.name, [i.uuid for i in items if i.decision.conflict])
-        for item in items:
-            if not item.decision.conflict:
-                continue
-            record, row, version = item.record, item.row, item.version
-            mine = _dump(row.values, row.deleted) if row is not None else _dump({}, True)
-            modified = row.modified_on if row is not None else version.modified_on if version else None
-            rows.append((self.repository_id, self.task_id, table.name, item.uuid, mine,
-                         _dump(item.values, record.deleted), item.version.vector if item.version else "", item.theirs,
-                         _stamp(modified), _stamp(record.modified_on), self.policies.conflict, item.decision.winner,
-                         "settled" if item.decision.winner else "open", self.site.now().isoformat(" ")[:19]))
-        self.site.db.insert("sync_conflict", (
-            "repository_id", "task_id", "tablename", "record_uuid", "mine", "theirs", "mine_vector", "theirs_vector",
-            "mine_modified_on", "theirs_modified_on", "policy", "winner", "status", "found_on"), rows)
-
 
 def mine_values(row: StoredRow | None) -> dict[str, object]:
     """Values of the row here, against which a record that mentions only some fields is ranked."""
     return row.values if row is not None else {}
-
-
-def _dump(values: dict[str, object], deleted: bool) -> str:
-    return json.dumps(None if deleted else values, ensure_ascii=False, sort_keys=True)
-
-
-def _stamp(value: str | None) -> str | None:
-    return value.replace("T", " ") if value else None

@@ -9,9 +9,10 @@ from typing import Any
 
 from ..hosts.callback import HookError
 from ..hosts.table import TableMap
-from .apply import Applier, Item
+from .apply import Applier
 from .decide import Action
 from .end import Ender
+from .item import Item
 from .listing import label, words
 from .outcome import Outcome
 from .write import Writer
