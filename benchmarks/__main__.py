@@ -5,7 +5,6 @@ import argparse
 import json
 import os
 import shutil
-import signal
 import sys
 import time
 from pathlib import Path
@@ -16,8 +15,9 @@ from rich.console import Console
 import machine
 import report
 from bench import Bench
-from pair import HERE, BenchError, SiteError, free_port
-from postgres import PostgresError, PostgresServer
+from command import carry_out
+from pair import HERE, free_port
+from postgres import PostgresServer
 from result import Results
 from storage import PostgresStorage, SqliteStorage, connect
 from subject import SUBJECTS
@@ -124,10 +124,6 @@ def write_docs(folder: Path) -> None:
     shutil.copyfile(folder / "results.svg", docs / "benchmarks.svg")
 
 
-def _terminated(number: int, frame: Any) -> None:
-    raise KeyboardInterrupt
-
-
 def main() -> int:
     """Exit status 0 if everything could be measured, whatever came out."""
     chosen = options()
@@ -135,24 +131,18 @@ def main() -> int:
     if chosen.docs:
         write_docs(chosen.folder)
         return 0
-    signal.signal(signal.SIGTERM, _terminated)
     chosen.folder.mkdir(parents=True, exist_ok=True)
     load = os.getloadavg()[0]
-    try:
+
+    def work() -> None:
         results, version = measure(console, chosen)
-    except (BenchError, SiteError, PostgresError) as error:
-        console.print(str(error), style="red", markup=False)
-        return 1
-    except KeyboardInterrupt:
-        console.print("Stopped")
-        return 130
-    summaries = results.summaries()
-    report.write(chosen.folder, summaries, machine.describe(load, version))
-    report.show(console, summaries, chosen.repeats)
-    if load > 0.5:
-        console.print(f"[yellow]The machine was busy already (load {load:.1f}): measure again when it is quiet[/]")
-    console.print(f"{chosen.folder / 'results.json'}, {chosen.folder / 'results.svg'}", highlight=False)
-    return 0
+        summaries = results.summaries()
+        report.write(chosen.folder, summaries, machine.describe(load, version))
+        report.show(console, summaries, chosen.repeats)
+        if load > 0.5:
+            console.print(f"[yellow]The machine was busy already (load {load:.1f}): measure again when it is quiet[/]")
+        console.print(f"{chosen.folder / 'results.json'}, {chosen.folder / 'results.svg'}", highlight=False)
+    return carry_out(console, work)
 
 
 if __name__ == "__main__":

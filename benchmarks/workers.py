@@ -5,7 +5,6 @@ import argparse
 import json
 import os
 import re
-import signal
 import statistics
 import sys
 from pathlib import Path
@@ -16,9 +15,10 @@ from rich.console import Console
 from rich.table import Table
 
 import machine
+from command import carry_out
 from crowd import CASES, RATE, ROUND_TRIP, Crowd
-from pair import HERE, BenchError, SiteError, free_port
-from postgres import PostgresError, PostgresServer
+from pair import HERE, free_port
+from postgres import PostgresServer
 from storage import connect
 
 REPOSITORY = HERE.parent
@@ -118,10 +118,6 @@ def write_docs(folder: Path) -> None:
     PAGE.write_text(text, encoding="utf-8")
 
 
-def _terminated(number: int, frame: Any) -> None:
-    raise KeyboardInterrupt
-
-
 def main() -> int:
     """Exit status 0 if everything could be measured, whatever came out."""
     chosen = options()
@@ -129,22 +125,16 @@ def main() -> int:
     if chosen.docs:
         write_docs(chosen.folder)
         return 0
-    signal.signal(signal.SIGTERM, _terminated)
     chosen.folder.mkdir(parents=True, exist_ok=True)
     load = os.getloadavg()[0]
-    try:
+
+    def work() -> None:
         summaries, version = measure(console, chosen)
-    except (BenchError, SiteError, PostgresError) as error:
-        console.print(str(error), style="red", markup=False)
-        return 1
-    except KeyboardInterrupt:
-        console.print("Stopped")
-        return 130
-    target = chosen.folder / "workers.json"
-    target.write_text(json.dumps({"machine": machine.describe(load, version), "results": summaries}, indent=1) + "\n")
-    show(console, summaries)
-    console.print(str(target), highlight=False)
-    return 0
+        target = chosen.folder / "workers.json"
+        target.write_text(json.dumps({"machine": machine.describe(load, version), "results": summaries}, indent=1) + "\n")
+        show(console, summaries)
+        console.print(str(target), highlight=False)
+    return carry_out(console, work)
 
 
 if __name__ == "__main__":

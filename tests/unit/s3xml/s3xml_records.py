@@ -42,6 +42,44 @@ PART = Schema("t_part", (
 SCHEMAS = {"t_thing": THING, "t_part": PART}
 
 
+#: As a real Eden would write it, one record with everything
+EVERYTHING = """<?xml version='1.0' encoding='utf-8'?>
+<s3xml success="true" start="0" limit="5" results="1" domain="hq.example.org" url="https://hq.example.org/eden"
+ latmin="-1" latmax="1" lonmin="-1" lonmax="1" map="{}">
+<resource name="t_thing" uuid="urn:uuid:00000000-0000-0000-0000-000000000001" mci="3" created_on="2026-11-22T12:08:25"
+ modified_on="2026-11-22T12:08:26" url="https://hq.example.org/eden/t/thing/1" id="1" llrepr="x" ref="True" admin="1"
+ created_by="a@example.com" modified_by="m@example.com" owned_by_user="o@example.com" owned_by_group="MapAdmin"
+ approved="true" error="">
+<data field="name">Ärzte ohne Grenzen — 無国境医師団 &lt;&amp;"'&gt;</data>
+<data field="code" value="&quot;\\u00c4oG&quot;">ÄoG</data>
+<data field="comments" value="&quot;line1\\nline2\\ttab &lt;b&gt;&quot;">line1
+line2	tab &amp;lt;b&amp;gt;</data>
+<data field="number" value="1971">1,971</data>
+<data field="big" value="9007199254740993">many</data>
+<data field="share" value="52.123456789">52.12</data>
+<data field="price" value="12.50">12.50</data>
+<data field="units" value="7">7</data>
+<data field="active" value="false">-</data>
+<data field="day" value="2026-11-22">22.11.2026</data>
+<data field="hour" value="12:08:26">12:08</data>
+<data field="moment" value="2026-11-22T12:08:26">22.11.2026 12:08</data>
+<data field="data" value="{&quot;b&quot;: [1, null], &quot;a&quot;: true}">{...}</data>
+<data field="tags" value="[&quot;a&quot;, &quot;b&quot;]">a, b</data>
+<data field="numbers" value="[1, 2]">1, 2</data>
+<data field="photo" url="https://hq.example.org/eden/default/download/t_thing.photo.x.png" filename="photo-ü.png"/>
+<data field="unknown" value="!">ignored</data>
+<reference field="parent_id" resource="t_thing" uuid="urn:uuid:2" lat="52.1235" lon="13.0000" value="x">Parent</reference>
+<reference field="site_id" resource="org_office" uuid="urn:uuid:3" id="5">HQ</reference>
+<reference field="friends" resource="t_thing" uuid="[&quot;urn:uuid:4&quot;, &quot;urn:uuid:5&quot;]">x, y</reference>
+<reference field="unknown_id" resource="t_other" uuid="urn:uuid:9">ignored</reference>
+<map geometry="x"><geometry/><style/></map>
+<resource name="t_part" alias="piece" uuid="urn:uuid:6" mci="1"><data field="label">part</data></resource>
+<resource name="t_part" uuid="urn:uuid:7"><data field="label"/></resource>
+<resource name="t_unknown" uuid="urn:uuid:8"><data field="label">x</data></resource>
+</resource>
+</s3xml>"""
+
+
 def document(source: str | bytes, limits: Limits | None = None, domain: str = "") -> Document:
     data = source.encode("utf-8") if isinstance(source, str) else source
     return Document(io.BytesIO(data), SCHEMAS.get, limits, domain)

@@ -14,8 +14,7 @@ import pytest
 from fuzzing import FUZZ, in_time
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from s3xml_records import document, read
-from test_s3xml_reader import EVERYTHING
+from s3xml_records import EVERYTHING, document, read
 
 from s3sync.errors import DocumentError, DocumentTooLarge, SyncError
 from s3sync.s3xml.limits import Limits
