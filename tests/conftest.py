@@ -11,8 +11,9 @@
 What a Site can do is in examples/demo/sites.py: url, appdir, database, start, stop, start_worker, stop_worker(signal),
 sql, shell, configure, errors, tail. The administrator is ``sites.ADMIN``.
 
-Where web2py-gluon is not installed (the run under the newest pyDAL and Python), test files that import gluon, `sites`
-or a part of s3sync that needs gluon, and tests that use one of these fixtures are not collected: the other run has them.
+Where web2py-gluon is not installed (the run under the newest pyDAL and Python), test files that import gluon, `sites`,
+`eden_site` or a part of s3sync that needs gluon, and tests that use one of these fixtures are not collected: the other run has
+them.
 """
 from __future__ import annotations
 
@@ -39,7 +40,7 @@ Site.started = staticmethod(reaper.watch)  # type: ignore[method-assign]
 
 FIXTURES = {"site_factory", "two_sites", "fresh_sites", "site"}
 
-NEEDS_WEB2PY = re.compile(r"^\s*(from|import) (gluon|sites|s3sync\.(admin|app|scheduler\.gluon))\b", re.M)
+NEEDS_WEB2PY = re.compile(r"^\s*(from|import) (gluon|sites|eden_site|s3sync\.(admin|app|scheduler\.gluon))\b", re.M)
 
 
 def pytest_configure(config: pytest.Config) -> None:
