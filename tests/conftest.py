@@ -11,12 +11,13 @@
 What a Site can do is in examples/demo/sites.py: url, appdir, database, start, stop, start_worker, stop_worker(signal),
 sql, shell, configure, errors, tail. The administrator is ``sites.ADMIN``.
 
-Where web2py-gluon is not installed (the run under the newest pyDAL and Python), test files that import gluon, `sites`,
-`eden_site` or a part of s3sync that needs gluon, and tests that use one of these fixtures are not collected: the other run has
-them.
+Where web2py-gluon is not installed (the run under the newest pyDAL and Python), test files that import gluon, `sites` or a part
+of s3sync that needs gluon, themselves or through a helper beside the tests, and tests that use one of these fixtures are not
+collected: the other run has them.
 """
 from __future__ import annotations
 
+import functools
 import importlib.util
 import re
 import shutil
@@ -27,7 +28,8 @@ from typing import Callable, Iterator
 
 import pytest
 
-REPOSITORY = Path(__file__).resolve().parents[1]
+TESTS = Path(__file__).resolve().parent
+REPOSITORY = TESTS.parent
 sys.path.insert(0, str(REPOSITORY / "examples" / "demo"))
 
 import reaper  # noqa: E402
@@ -40,7 +42,8 @@ Site.started = staticmethod(reaper.watch)  # type: ignore[method-assign]
 
 FIXTURES = {"site_factory", "two_sites", "fresh_sites", "site"}
 
-NEEDS_WEB2PY = re.compile(r"^\s*(from|import) (gluon|sites|eden_site|s3sync\.(admin|app|scheduler\.gluon))\b", re.M)
+NEEDS_WEB2PY = re.compile(r"^\s*(?:from|import) (?:gluon|sites|s3sync\.(?:admin|app|scheduler\.gluon))\b", re.M)
+IMPORTED = re.compile(r"^\s*(?:from|import) (\w+)", re.M)
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -52,10 +55,20 @@ def terminated(number: int, frame: object) -> None:
     raise KeyboardInterrupt
 
 
+@functools.cache
+def needs_web2py(path: Path) -> bool:
+    """Whether a file cannot be imported without web2py, because of what it or a helper it imports asks for."""
+    text = path.read_text(encoding="utf-8")
+    if NEEDS_WEB2PY.search(text):
+        return True
+    helpers = {folder / f"{name}.py" for name in IMPORTED.findall(text) for folder in (path.parent, TESTS)} - {path}
+    return any(helper.exists() and needs_web2py(helper) for helper in sorted(helpers))
+
+
 def pytest_ignore_collect(collection_path: Path) -> bool | None:
     """Without web2py leave out files that cannot be imported."""
     if not HAS_WEB2PY and collection_path.suffix == ".py" and collection_path.name.startswith("test_"):
-        return bool(NEEDS_WEB2PY.search(collection_path.read_text(encoding="utf-8"))) or None
+        return needs_web2py(collection_path) or None
     return None
 
 
