@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Callable, TypeVar
 
 from selenium import webdriver
-from selenium.common.exceptions import NoSuchElementException, StaleElementReferenceException
+from selenium.common.exceptions import NoSuchElementException, StaleElementReferenceException, WebDriverException
 from selenium.webdriver.chrome.options import Options
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.action_chains import ActionChains
@@ -105,7 +105,9 @@ class Browser:
         try:
             page.is_enabled()
             return False
-        except StaleElementReferenceException:
+        except WebDriverException as problem:
+            if not gone(problem):
+                raise
             return bool(self.driver.execute_script("return document.readyState") == "complete")
 
     def fill(self, label: str, value: str) -> None:
@@ -219,7 +221,9 @@ class Browser:
         while True:
             try:
                 found = condition()
-            except (NoSuchElementException, StaleElementReferenceException):
+            except WebDriverException as problem:
+                if not (isinstance(problem, NoSuchElementException) or gone(problem)):
+                    raise
                 found = None                            # type: ignore[assignment]
             if found:
                 return found
@@ -239,6 +243,11 @@ class Browser:
                 wide = self.driver.execute_script("return document.documentElement.scrollWidth")
                 assert wide <= PHONE[0], f"{self.path} is {wide} pixels wide on a phone"
         self.size(DESKTOP)
+
+
+def gone(problem: WebDriverException) -> bool:
+    """Was what was asked about on a page that has been left? In the middle of loading chromium says so in words of its own."""
+    return isinstance(problem, StaleElementReferenceException) or "does not belong to the document" in (problem.msg or "")
 
 
 def program(name: str) -> str:

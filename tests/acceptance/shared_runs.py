@@ -79,8 +79,12 @@ class Depot:
         self.local.shell("s3sync_app.queue(arguments, 1)", self.repository)
 
     def workers(self, *names: str) -> None:
+        """Start them, and wait until all are there to help."""
+        began = time.strftime("%Y-%m-%d %H:%M:%S")
         for name in names:
             self.local.start_worker(name=name)
+        there = "SELECT COUNT(*) FROM scheduler_worker WHERE first_heartbeat >= ?"
+        self.until(lambda: self.local.number(there, [began]) >= len(names))
 
     def runs(self) -> list[dict[str, Any]]:
         return self.local.sql("SELECT id, status, worker, message, run_trigger FROM sync_run ORDER BY id")
