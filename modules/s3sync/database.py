@@ -11,6 +11,7 @@ import time
 from contextlib import contextmanager
 from datetime import datetime
 from functools import lru_cache
+from operator import itemgetter
 from typing import Any, Iterable, Iterator, Sequence
 
 from . import postgres
@@ -161,8 +162,9 @@ class Database:
             # it refuses to touch a row twice in one statement: the last one counts, as where they come one by one
             rows = list({tuple(row[:len(keys)]): row for row in rows}.values())
             postgres.values(self._cursor, sql, rows, tail)
-        else:
-            self._cursor.executemany(self._adapt(sql) + marks + self._adapt(tail), rows)
+        else:                                    # in the order of the index: each of its pages is met once
+            ordered = sorted(rows, key=itemgetter(*range(len(keys))))
+            self._cursor.executemany(self._adapt(sql) + marks + self._adapt(tail), ordered)
 
     # --- transactions -----------------------------------------------------------------------------------------
 

@@ -114,15 +114,20 @@ class Checker:
 def _test(validators: Iterable[Any]) -> Callable[[str], bool] | None:
     """What pyDAL's own validators for texts come down to: they accept as it is what passes; None if there are others."""
     low, high = 0, None
-    for validator in validators:
+    left = list(validators)
+    while left:
+        validator = left.pop(0)
         kind = type(validator)
         if kind.__name__ == "DefaultValidatorProxy":         # what pyDAL puts in itself, since 2026
             validator, kind = validator.obj, type(validator.obj)
         if kind.__module__ != IS_LENGTH.__module__ or getattr(validator, "empty_regex", None) is not None:
             return None
-        if kind.__name__ == "IS_LENGTH":
+        if kind.__name__ in ("IS_EMPTY_OR", "IS_NULL_OR"):   # of what is not empty, it asks the others
+            other = validator.other
+            left = [*(other if isinstance(other, (list, tuple)) else [other]), *left]
+        elif kind.__name__ == "IS_LENGTH":
             low = max(low, validator.minsize)
             high = validator.maxsize if high is None else min(high, validator.maxsize)
-        elif kind.__name__ != "IS_NOT_EMPTY":
+        elif kind.__name__ not in ("IS_NOT_EMPTY", "Validator"):           # the latter takes everything
             return None
     return lambda text: low <= len(text) and (high is None or len(text) <= high) and not text.isspace()

@@ -36,6 +36,7 @@ from ..s3xml.record import Upload
 from ..s3xml.schema import Schema
 from . import files, trial
 from .request import Request, Response, message
+from .spans import spans
 
 #: keys of a real Eden's answer and the fates they list; Eden counts among the updated what was so already
 RESULTS = (("created", ("created",)), ("updated", ("updated", "unchanged")), ("deleted", ("deleted", "merged")),
@@ -105,7 +106,8 @@ def _receive(site: Site, request: Request, repository: Repository, resource: str
     records = flatten(site, document)
     agreement = Agreement(site, repository.id, repository.uuid)
     agreement.source = source
-    for group in chunks(records, site.settings.batch_size) if own else windows(records, site.settings.batch_size):
+    groups = (chunks if own else windows)(records, site.settings.batch_size)
+    for group in spans(groups, site.rollback if dry else site.db.commit):
         name = group[0].table
         if own:
             found = applier.apply(name, group)
@@ -123,7 +125,6 @@ def _receive(site: Site, request: Request, repository: Repository, resource: str
             outcomes += [Outcome(name, str(r.uuid), "unchanged") for r in group if id(r) not in fresh]
         counts.add(found)
         outcomes += found
-        site.rollback() if dry else site.db.commit()
     if dry:
         return Response(body=message("success", 200, "Nothing was changed", sender=site.host.site_uuid, records=counts.records,
                                      outcomes=[o.to_json() for o in outcomes], changes=foretold.changes))

@@ -57,6 +57,28 @@ def test_a_value_that_is_here_already_is_not_asked_about(here: ShapedSite) -> No
     assert here.one(record(TABLE, uuid, {"code": "no", "other": "new"})).result == "updated"
 
 
+def test_what_pydal_s_own_validators_say_of_a_text_is_known_without_asking_them(here: ShapedSite,
+                                                                                monkeypatch: pytest.MonkeyPatch) -> None:
+    from pydal.validators import IS_EMPTY_OR, IS_LENGTH, IS_NOT_EMPTY, Validator
+    thing(here, Field("name", requires=[IS_NOT_EMPTY(), IS_LENGTH(9)]),
+          Field("note", "text", requires=IS_EMPTY_OR(IS_LENGTH(5, 2))),
+          Field("other", "text", requires=IS_EMPTY_OR([Validator(), IS_LENGTH(5)])),
+          Field("strict", "text", requires=IS_EMPTY_OR(IS_LENGTH(5), empty_regex="-+")))
+    asked: list[str] = []
+    length = IS_LENGTH.validate
+    monkeypatch.setattr(IS_LENGTH, "validate", lambda self, value, record_id=None: (
+        asked.append(value), length(self, value, record_id))[1])
+    good = {"name": "name", "note": "abc", "other": "abcde"}
+    assert here.one(record(TABLE, "good", good)).result == "created" and asked == []
+    found = {o.uuid: o for o in here.apply(
+        record(TABLE, "long", {**good, "note": "abcdef"}), record(TABLE, "short", {**good, "note": "a"}),
+        record(TABLE, "blank", {**good, "note": "  "}), record(TABLE, "other", {**good, "other": "abcdef"}),
+        record(TABLE, "none", {**good, "name": " "}), record(TABLE, "regex", {**good, "strict": "---"}))}
+    assert {u: o.result for u, o in found.items()} == {
+        "long": "rejected", "short": "rejected", "blank": "created", "other": "rejected", "none": "rejected", "regex": "created"}
+    assert set(asked) == {"a", "abcdef"}         # those that might be refused
+
+
 def test_rules_beyond_what_the_type_says(here: ShapedSite) -> None:
     from datetime import date, datetime
 
