@@ -1,7 +1,6 @@
 """G3: killed at any statement or commit, the next run goes on from there; nothing stays stuck."""
 from __future__ import annotations
 
-import multiprocessing
 import socket
 import subprocess
 import sys
@@ -13,9 +12,9 @@ from faults import Wire
 from local_sites import same
 from practice import DAY, Field, moved, set_clock, sql
 
-from s3sync.engine import lease as lease_names
 from s3sync.engine.lease import Lease
 from s3sync.errors import AlreadyRunning
+from s3sync.process import UNKNOWN, machine, own_name, place
 
 
 def fill(field: Field) -> None:
@@ -105,31 +104,35 @@ def test_a_dead_workers_lease_ends_by_itself(field: Field) -> None:
 def test_another_machine_of_the_same_name_is_another_machine(field: Field) -> None:
     """Cloned machines and containers may share a host's name; which processes live there is not known here."""
     site = field.a.open()
-    tell = "from s3sync.engine import lease; print(lease.own_name(), lease.own_name())"
+    tell = "from s3sync.process import own_name; print(own_name(), own_name())"
     process = subprocess.Popen([sys.executable, "-c", tell], stdout=subprocess.PIPE, text=True)
     first, second = process.communicate(timeout=30)[0].split()
-    assert first == second != lease_names.own_name()               # of a process that is gone now
+    assert first == second != own_name()                           # of a process that is gone now
     where, number = first.rsplit(":", 1)
-    assert where == lease_names.place() and where.startswith(f"{socket.gethostname()}@")
-    assert number.split("/")[0] == str(process.pid) and first != f"{where}:{process.pid}/{'0' * 8}"
     Lease(site, "near", f"{first}/x").take()
-    Lease(site, "far", f"{socket.gethostname()}@00000000:{number}/x").take()
-    own = lease_names.own_name()
+    Lease(site, "far", f"{where[:-8]}00000000:{number}/x".replace(f"@{machine()}", f"@{UNKNOWN}")).take()
+    Lease(site, "old", f"{socket.gethostname()}@{place()}:{number}/x").take()       # as names were before
+    own = own_name()
     assert Lease(site, "near", own).take() is True
-    with pytest.raises(AlreadyRunning):
-        Lease(site, "far", own).take()
+    for name in ("far", "old"):
+        with pytest.raises(AlreadyRunning):
+            Lease(site, name, own).take()
 
 
-def test_each_process_has_a_name_of_its_own() -> None:
-    """Also one that was forked, and one whose number was used before."""
-    with multiprocessing.get_context("fork").Pool(2) as pool:
-        names = {*pool.map(_name, range(8), chunksize=1), lease_names.own_name()}
-    assert len(names) == len({name.rsplit("/", 1)[1] for name in names}) == len({name.split("/")[0] for name in names}) > 1
-    assert lease_names._token.__wrapped__(1) != lease_names._token.__wrapped__(1)
-
-
-def _name(number: int) -> str:
-    return lease_names.own_name()
+def test_a_lease_from_before_this_machine_was_started_anew(field: Field, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody waits for its end: its owner is not among the living, although there is a process of its number."""
+    site = field.a.open()
+    for known in (UNKNOWN, "11112222"):
+        monkeypatch.setattr("s3sync.process.machine", lambda known=known: known)
+        own = own_name()
+        before = own.replace(place(), "00000000")
+        Lease(site, f"of {known}", before).take()
+        if known == UNKNOWN:
+            with pytest.raises(AlreadyRunning):
+                Lease(site, f"of {known}", own).take()
+        else:
+            assert Lease(site, f"of {known}", own).take() is True
+            assert not Lease(site, f"of {known}", before).lives()
 
 
 def test_a_lease_taken_over_stops_the_slow_owner(field: Field) -> None:

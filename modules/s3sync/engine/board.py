@@ -8,7 +8,8 @@ from __future__ import annotations
 from typing import NamedTuple, Sequence
 
 from ..errors import AlreadyRunning, lasting
-from .lease import Lease, own_name
+from ..process import own_name
+from .lease import Lease
 from .peer import Task
 from .progress import end_left_over
 from .site import Site

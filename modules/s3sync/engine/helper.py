@@ -9,9 +9,10 @@ from datetime import datetime
 from typing import Callable, NamedTuple
 
 from ..errors import ConnectError, DatabaseFailed, Interrupted, LeaseLost, SyncError
+from ..process import own_name
 from . import allowed, pause
 from .board import STOPPING, Board, Claim
-from .lease import Lease, own_name
+from .lease import Lease
 from .peer import Peer
 from .progress import Part, Step
 from .pull import wait

@@ -6,45 +6,14 @@ whose clock is ahead takes no lease that lives. Whoever lost one notices before 
 """
 from __future__ import annotations
 
-import os
-import secrets
-import socket
-import uuid
 from datetime import datetime, timedelta
-from functools import cache
-from hashlib import blake2s
-from pathlib import Path
 
 from ..errors import AlreadyRunning, LeaseLost
+from ..process import lives
 from .site import Site
 
 #: no lease is taken for that much longer than this worker would take it
 FAR = timedelta(days=1)
-
-
-#: what tells a running Linux from others, and the process numbers of one container from another's
-MACHINE = ("/proc/sys/kernel/random/boot_id", "/proc/self/ns/pid")
-
-
-@cache
-def place() -> str:
-    """Where process numbers mean the same as here. A host's name does not tell: machines are cloned, containers named alike."""
-    boot, numbers = MACHINE
-    try:
-        said = Path(boot).read_text(encoding="ascii") + os.readlink(numbers)
-    except OSError:                               # not Linux
-        said = f"{uuid.getnode()}"
-    return f"{socket.gethostname()[:64]}@{blake2s(said.encode(), digest_size=4).hexdigest()}"
-
-
-@cache
-def _token(process: int) -> str:
-    return secrets.token_hex(4)
-
-
-def own_name() -> str:
-    """Who we are: where, which process, and a random part, for process numbers are used again."""
-    return f"{place()}:{os.getpid()}/{_token(os.getpid())}"
 
 
 class Lease:
@@ -76,7 +45,7 @@ class Lease:
             db.commit()
             return False
         owner = row[0][0]
-        dead = owner is not None and _dead(owner)
+        dead = owner is not None and lives(owner) is False
         taken = db.execute('UPDATE "sync_lease" SET "owner" = ?, "expires_on" = ? WHERE "name" = ? AND "owner" = ?'
                            + ("" if dead else ' AND ("expires_on" < ? OR "expires_on" > ?)'),
                            [self.owner, until, self.name, owner] + ([] if dead else [now, absurd]))
@@ -101,7 +70,7 @@ class Lease:
         found = self.site.db.value('SELECT "owner" FROM "sync_lease" WHERE "name" = ? AND "owner" = ? AND "expires_on" >= ?',
                                    [self.name, self.owner, now]) is not None
         self.site.db.commit()
-        return found and not _dead(self.owner)
+        return found and lives(self.owner) is not False
 
     def release(self) -> None:
         """Give it back, commit."""
@@ -117,18 +86,3 @@ class Lease:
 
 def _sql(value: datetime) -> str:
     return value.isoformat(" ")[:19]
-
-
-def _dead(owner: str) -> bool:
-    """Is the owner a process of this machine, as it now runs, that exists no more?"""
-    host, _, rest = owner.partition(":")
-    number = rest.split("/")[0]
-    if host != place() or not number.isdigit():
-        return False
-    try:
-        os.kill(int(number), 0)
-    except ProcessLookupError:
-        return True
-    except PermissionError:
-        return False
-    return False

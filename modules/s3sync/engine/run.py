@@ -23,10 +23,11 @@ from ..errors import (
     ProxyError,
     SyncError,
 )
+from ..process import own_name
 from . import allowed, backoff, log, pact, pause
 from .board import STOPPING, Board, check_nobody_helps
 from .crew import Crew
-from .lease import Lease, own_name
+from .lease import Lease
 from .peer import Peer, Task
 from .progress import Run, Step
 from .pull import wait

@@ -10,12 +10,13 @@ from pydal.objects import Query, Row
 
 from ..execution.environment import Environment, Given
 from ..execution.task import STOPPED
+from ..process import own_name
 from . import tables
 from .cron import CronParser
 from .graph import JobGraph
 from .queue import Queue
 from .tables import ACTIVE, DISABLED, KILL, PICK, QUEUED, RUNNING, STOP_TASK, TERMINATE
-from .worker import Worker, own_name
+from .worker import Worker
 
 __all__ = ["CronParser", "JobGraph", "Scheduler"]
 
@@ -28,7 +29,7 @@ class Scheduler:
     db : pyDAL connection
     tasks : functions by name; None = any name may be queued, `environment` finds the function
     migrate : as for pyDAL's define_table
-    worker_name : by default host and process
+    worker_name : by default host and process, in words by which other workers can tell whether it lives
     group_names : groups whose tasks this worker takes, by default ``["main"]``
     heartbeat : seconds between two signs of life of a worker
     max_empty_runs : a worker ends after so many heartbeats without a task; 0 = never
@@ -45,7 +46,8 @@ class Scheduler:
                  environment: Environment | None = None, application: Callable[[], str | None] | str = "s3sync/default") -> None:
         self.db = db
         self.tasks = tasks
-        self.worker_name = worker_name or own_name()
+        self._given_name = worker_name
+        self.worker_name = worker_name or own_name("#")
         self.group_names = list(group_names or ["main"])
         self.heartbeat = heartbeat
         self.max_empty_runs = max_empty_runs
@@ -205,7 +207,8 @@ class Scheduler:
             A task is no function of an importable module: a spawned process could not find it.
         """
         pickle.dumps(self.environment)
-        queue = Queue(self.db, worker_name or self.worker_name, self.now, self.discard_results)
+        self.worker_name = worker_name or self._given_name or own_name("#")     # this may be a child of who made this object
+        queue = Queue(self.db, self.worker_name, self.now, self.discard_results)
         self._worker = Worker(self.db, queue, self.environment, self.group_names, self.heartbeat, self.max_empty_runs, once)
         self._worker.run()
 

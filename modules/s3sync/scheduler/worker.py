@@ -2,9 +2,7 @@
 from __future__ import annotations
 
 import logging
-import os
 import signal
-import socket
 import threading
 import time
 from contextlib import contextmanager
@@ -13,6 +11,7 @@ from typing import Any, Callable, Iterator, Sequence
 
 from ..execution.environment import Environment
 from ..execution.executor import PATIENCE, Execution
+from ..process import lives
 from .queue import Queue, orphans
 from .tables import ACTIVE, DISABLED, KILL, PICK, RUNNING, STOP_TASK, TERMINATE
 
@@ -28,11 +27,6 @@ LOOK = 1.0
 DEAD = 3
 #: the same for one that may be executing a long task, or whose process can be seen to live
 LONG_DEAD = 45
-
-
-def own_name() -> str:
-    """Host and process, as web2py names its workers."""
-    return f"{socket.gethostname()}#{os.getpid()}"
 
 
 class Worker:
@@ -240,7 +234,7 @@ class Worker:
         for row in self.db(worker.worker_name != self.name).select(worker.ALL):
             if row.last_heartbeat is None or row.last_heartbeat < now - self._patience(row):
                 if self.db((worker.id == row.id) & (worker.last_heartbeat == row.last_heartbeat)).delete():
-                    logger.warning("worker %s gives no sign of life", row.worker_name)
+                    logger.warning("worker %s gives no sign of life, or its process is gone", row.worker_name)
                     count = self.queue.release([row.worker_name])
                     logger.warning("%s of its tasks were queued again", count)
         # also ours, if the database failed us while we took one
@@ -252,7 +246,10 @@ class Worker:
         """How long a worker may be silent."""
         stats = row.worker_stats if isinstance(row.worker_stats, dict) else {}
         heartbeat = max(float(stats.get("sleep") or 0), self.heartbeat)
-        long = row.status not in (ACTIVE, PICK, STOP_TASK) or _is_living(row.worker_name)
+        living = lives(row.worker_name)
+        if living is False:
+            return timedelta(seconds=heartbeat)           # for the process of its task to end
+        long = living or row.status not in (ACTIVE, PICK, STOP_TASK)
         return timedelta(seconds=heartbeat * (LONG_DEAD if long else DEAD))
 
     # --- the database -----------------------------------------------------------------------------------------
@@ -280,17 +277,3 @@ class Worker:
             except error as problem:
                 logger.warning("no connection to the database: %s", problem)
                 time.sleep(1)
-
-
-def _is_living(name: str) -> bool:
-    """Is the worker of this name a process that lives on this machine?"""
-    host, _, number = name.rpartition("#")
-    if host != socket.gethostname() or not number.isdigit():
-        return False
-    try:
-        os.kill(int(number), 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True

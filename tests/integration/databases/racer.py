@@ -15,11 +15,12 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from pydal import DAL
 
-from s3sync.engine.lease import Lease, own_name
+from s3sync.engine.lease import Lease
 from s3sync.engine.site import Site
 from s3sync.errors import AlreadyRunning, LeaseLost
 from s3sync.hosts.web2py import Web2pyHost
 from s3sync.index import index
+from s3sync.process import own_name
 from s3sync.settings import Settings
 from s3sync.tables import define_tables
 

@@ -13,12 +13,13 @@ from sharing import STOCKS, Depot, Gate, Here
 from s3sync.engine import pause
 from s3sync.engine.board import Board, lease_name
 from s3sync.engine.helper import Helper
-from s3sync.engine.lease import Lease, own_name
+from s3sync.engine.lease import Lease
 from s3sync.engine.progress import Part, Run, Step
 from s3sync.engine.repository import tasks
 from s3sync.engine.stop import Stop
 from s3sync.engine.together import plan
 from s3sync.errors import LeaseLost
+from s3sync.process import own_name
 
 COUNT = 40
 
@@ -165,7 +166,7 @@ def test_no_second_run_while_parts_of_the_first_are_worked_on(depot: Depot) -> N
 def test_a_lease_left_behind_by_a_dead_process_holds_nobody_up(depot: Depot) -> None:
     """A run whose predecessor left the lease of a task behind, by a process of this machine that is gone, begins at once."""
     site = depot.a.open()
-    lease = Lease(site, lease_name(depot.repository, 1), f"{own_name().split(':')[0]}:4194304/x")
+    lease = Lease(site, lease_name(depot.repository, 1), f"{own_name().split(':')[0]}:4194304/1.0000abcd/x")
     lease.take()
     assert depot.run() == "success"
     with pytest.raises(LeaseLost):

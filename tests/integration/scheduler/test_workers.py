@@ -3,6 +3,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 import time
 from datetime import datetime, timedelta
 from types import SimpleNamespace
@@ -10,6 +12,8 @@ from typing import Any, Callable, Iterator
 
 import pytest
 from workshop import Workshop, living
+
+from s3sync.process import machine, place
 
 SHORT = 100
 
@@ -133,6 +137,26 @@ def test_killed_worker(workshop: Workshop) -> None:
     workshop.scheduler.kill()
     workshop.db.commit()
     assert workshop.workers[1].wait(20) == 0 and not living(again)
+
+
+def test_whose_death_can_be_seen_from_here(make_workshop: Callable[[str], Workshop]) -> None:
+    """A worker whose process is gone counts as dead at once; of one on another machine of the same name nothing is known."""
+    workshop = make_workshop("sqlite")
+    tell = "from s3sync.process import own_name; print(own_name('#'))"
+    gone = subprocess.run([sys.executable, "-c", tell], capture_output=True, text=True, check=True, timeout=30).stdout.strip()
+    far = gone.replace(place(), "00000000").replace(machine(), "00000000")
+    db, then = workshop.db, datetime.now() - timedelta(seconds=30)
+    numbers = {}
+    for name in (gone, far):
+        numbers[name] = workshop.queue("note", str(workshop.notes), "x", 0, timeout=100)
+        db.scheduler_worker.insert(worker_name=name, status="RUNNING", group_names=["main"], last_heartbeat=then,
+                                   first_heartbeat=then, worker_stats={"sleep": 3})
+        db(db.scheduler_task.id == numbers[name]).update(status="RUNNING", assigned_worker_name=name)
+    db.commit()
+    workshop.start()
+    workshop.until(lambda: workshop.task(numbers[gone]).status == "COMPLETED", 30)
+    assert workshop.task(numbers[far]).assigned_worker_name == far and far in workshop.scheduler.get_workers()
+    workshop.close()
 
 
 def test_sigterm(workshop: Workshop) -> None:
