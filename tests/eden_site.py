@@ -61,7 +61,8 @@ class People:
         self.site = site
         self.user: Any = Storage(id=ADMIN)
         self.denied: set[Any] = set()
-        self.permission = SimpleNamespace(requires_approval=lambda table: table in site.approving)
+        self.realms: list[int] | None = None       # whose records the present user may read; None: all
+        self.permission = SimpleNamespace(requires_approval=lambda table: table in site.approving, entity_realm=False)
 
     @property
     def user_id(self) -> Any:
@@ -82,7 +83,10 @@ class People:
 
     def s3_accessible_query(self, method: str, table: str) -> Any:
         self.site.note("s3_accessible_query", method, table)
-        return self.site.db[table].name != "secret"
+        found = self.site.db[table]
+        if self.realms is None:
+            return found.name != "secret"
+        return found.realm_entity.belongs(self.realms) | (found.realm_entity == None)  # noqa: E711 - SQL
 
     def get_realm_entity(self, table: Any, row: Any) -> Any:
         self.site.note("get_realm_entity", table._tablename, row.id)
@@ -122,7 +126,7 @@ class EdenSite(ShapedSite):
 
     def meta(self) -> list[Field]:
         return [*super().meta(), Field("owned_by_user", "integer"), Field("owned_by_group", "integer"),
-                Field("realm_entity", "integer")]
+                Field("realm_entity", "integer"), Field("approved_by", "integer")]
 
     def note(self, *call: Any) -> None:
         """Write down a call."""

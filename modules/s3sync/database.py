@@ -96,11 +96,11 @@ class Database:
         return rows[0][0] if rows else None
 
     def rows_in(self, sql: str, values: Iterable[Any], args: Sequence[Any] = ()) -> Iterator[Row]:
-        """Rows of a query with ``IN ({})`` for any number of values; `args` come before them."""
+        """Rows of a query with ``IN ({})``, the first of its kind, for any number of values; `args` come before them."""
         unique = list(dict.fromkeys(values))
         for start in range(0, len(unique), CHUNK):
             part = unique[start:start + CHUNK]
-            yield from self.rows(sql.replace("{}", ",".join("?" * len(part))), [*args, *part])
+            yield from self.rows(sql.replace("{}", ",".join("?" * len(part)), 1), [*args, *part])
 
     def execute_in(self, sql: str, values: Iterable[Any], args: Sequence[Any] = ()) -> int:
         """Run a statement with ``IN ({})`` for any number of values; returns the number of rows it touched."""
@@ -108,7 +108,7 @@ class Database:
         touched = 0
         for start in range(0, len(unique), CHUNK):
             part = unique[start:start + CHUNK]
-            touched += self.execute(sql.replace("{}", ",".join("?" * len(part))), [*args, *part])
+            touched += self.execute(sql.replace("{}", ",".join("?" * len(part)), 1), [*args, *part])
         return touched
 
     def insert(self, table: str, columns: Sequence[str], rows: Sequence[Row]) -> None:

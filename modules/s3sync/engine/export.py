@@ -43,7 +43,7 @@ class Exporter:
         self.site = site
         self.news = news or {}           # for a plain Eden: by table, the sequence number it has, besides what a date says
         self.peer = peer
-        self.covered: frozenset[str] = frozenset()     #: tables of a task, where its filters may let records in later
+        self.covered: dict[str, str] = {}     #: tables of a task and their conditions, where these may let records in later
         self._fresh: dict[str, StoredRow] = {}      # rows looked at in the present transaction, which has their table locked
 
     # --- by sequence ------------------------------------------------------------------------------------------
@@ -127,30 +127,38 @@ class Exporter:
         return Page(name, records, cursor, more)
 
     def chosen(self, name: str, uuids: Sequence[str]) -> list[Record]:
-        """These records, with their versions, whatever the cursor says."""
+        """These records, with their versions, whatever the cursor says; those that the present user may read."""
         self.site.index.lock(name)
         table = self.site.table(name)
         rows = list(table.by_uuid(uuids).values())
         versions = self.site.index.look(table, self.site.index.canonical(table, rows))
         versions.update(self.site.index.absent(name, [u for u in uuids if u not in versions]))
         self.site.db.commit()
+        readable = self.site.host.readable(name)
+        if readable:
+            known = {row[0] for row in self.site.db.rows_in(
+                f'SELECT "{name}"."uuid" FROM "{name}" WHERE "{name}"."uuid" IN ({{}}) AND ({readable})', uuids)}
+            hidden = {row.uuid for row in rows if not row.deleted} - known
+            versions = {uuid: version for uuid, version in versions.items() if uuid not in hidden}
         return self._records(name, versions)
 
     def parts(self, name: str, masters: Sequence[Record], peer: str) -> list[Record]:
         """Components of records that may just have come into a filter: their components need not have changed themselves.
 
-        Only those of the tables in `covered`, and not what came from `peer`.
+        Only those of the tables in `covered` that pass themselves, and not what came from `peer`.
         """
         site, found = self.site, []
         for part in site.host.components(name):
             uuids = [str(r.uuid) for r in masters if not r.deleted]
             if part.table not in self.covered or not uuids:
                 continue
+            condition = self.covered[part.table]
+            passing = f" AND ({condition})" if condition else ""
             wanted = [row[0] for row in site.db.rows_in(
                 f'SELECT "{part.table}"."uuid" FROM "{part.table}" JOIN "{name}" ON "{name}"."{part.pkey}" = '
                 f'"{part.table}"."{part.fkey}" LEFT JOIN "sync_version" ON "sync_version"."tablename" = ? AND '
                 f'"sync_version"."record_uuid" = "{part.table}"."uuid" WHERE ("sync_version"."origin" IS NULL OR '
-                f'"sync_version"."origin" <> ?) AND "{name}"."uuid" IN ({{}})', uuids, [part.table, peer])]
+                f'"sync_version"."origin" <> ?) AND "{name}"."uuid" IN ({{}}){passing}', uuids, [part.table, peer])]
             records = self.chosen(part.table, wanted)
             found += records + (self.parts(part.table, records, peer) if site.host.nested_components else [])
         return found
@@ -298,7 +306,8 @@ class Exporter:
         return [Record(name, uuid, deleted=True, modified_on=version.modified_on) for uuid, version in found.items()]
 
     def _parts(self, name: str, components: bool) -> list[Component]:
-        return [c for c in self.site.host.components(name) if self.site.host.carries(c.table)] if components else []
+        host = self.site.host
+        return [c for c in host.components(name) if host.carries(c.table) and host.can("read", c.table)] if components else []
 
     def since(self, name: str, msince: str | None, condition: str, components: bool,
               batch: int) -> Iterator[list[Record]]:
@@ -335,7 +344,10 @@ class Exporter:
         if part.pkey != "id":                    # joined by the super-entity's key
             numbers = self.site.references.ids(table.references[fkey], keys.values())
             keys = {numbers[uuid]: uuid for uuid in keys.values() if uuid in numbers}
-        columns = f'SELECT {table.columns}, "{table.name}"."{fkey}" FROM "{table.name}" WHERE "{fkey}" IN ({{}}) ORDER BY "id"'
+        readable = self.site.host.readable(table.name)
+        also = f" AND ({readable})" if readable else ""
+        columns = (f'SELECT {table.columns}, "{table.name}"."{fkey}" FROM "{table.name}" WHERE "{fkey}" IN ({{}}){also} '
+                   'ORDER BY "id"')
         raw = list(self.site.db.rows_in(columns, keys))
         parents = [keys.get(r[-1]) for r in raw]
         children = table.decode([r[:-1] for r in raw])

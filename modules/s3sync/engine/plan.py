@@ -25,6 +25,7 @@ from .pull_plain import asked, windows
 from .push import document
 from .push_plain import READ, PlainPusher
 from .repository import Repository, tasks
+from .rights import opened, rights
 from .scope import covered, scope, scope_digest, without_dependencies
 from .site import Site
 
@@ -257,10 +258,11 @@ class Push(Work):
             raise NotPermitted(f"read {self.task.resource}")
         found = scope(site, self.task)
         exporter = Exporter(site)
-        exporter.covered = frozenset(name for name, _ in found)
+        exporter.covered = dict(found)
         positions = cursors.load(site, self.repository.uuid, self.task.id, "push", scope_digest(self.task))
+        held = rights(site, self.task)
         for name, condition in found:
-            since, place = site.index.position(name, positions.get(name, "")), ""
+            since, place = site.index.position(name, opened(positions.get(name, ""), held)), ""
             while True:
                 records, place = survey.changed(exporter, name, since, place, site.settings.batch_size, self.repository.uuid,
                                                 condition)

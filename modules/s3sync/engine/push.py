@@ -17,6 +17,7 @@ from .pace import Pace
 from .peer import Peer, Receipt, Task
 from .progress import Step
 from .pull import Puller, wait
+from .rights import opened, rights, sealed
 from .scope import scope
 from .site import Site
 from .transfer import Transfer
@@ -67,6 +68,7 @@ class Pusher(Transfer):
         super().__init__(site, peer, repository_id, repository_uuid, task, step)
         self.exporter = Exporter(site)
         self._echo: dict[str, int] = {}
+        self._rights = ""
         self._asked: set[tuple[str, str]] = set()
         self._missing: list[tuple[str, str]] = []
         self._waiting: dict[tuple[str, str], set[tuple[str, str]]] = {}     # record -> what it still waits for
@@ -81,8 +83,10 @@ class Pusher(Transfer):
                                hint="The user of the job (user_id in its vars) needs this permission")
         related.follow(site, self.task)
         tables = scope(site, self.task)
-        self.exporter.covered = frozenset(name for name, _ in tables)
-        positions = cursors.load(site, self.repository_uuid, self.task.id, "push", self.scope)
+        self.exporter.covered = dict(tables)
+        self._rights = rights(site, self.task)
+        positions = {name: opened(cursor, self._rights) for name, cursor in
+                     cursors.load(site, self.repository_uuid, self.task.id, "push", self.scope).items()}
         since = {name: site.index.position(name, positions.get(name, "")) for name, _ in tables}
         self._echo = {name: site.index.echo(name, positions.get(name, "")) for name, _ in tables}
         self.step.expect(sum(self.exporter.expected(name, since[name], self.repository_uuid, condition, self._echo[name])
@@ -110,7 +114,7 @@ class Pusher(Transfer):
             self._finish(request, records)
             self._dependencies(pool)                  # before the position moves: if we are killed here, they are found again
             cursors.save(site, self.repository_uuid, self.task.id, "push", self.scope,
-                         {name: site.index.cursor(name, since, self._echo[name])})
+                         {name: sealed(site.index.cursor(name, since, self._echo[name]), self._rights)})
             self.step.run.commit()
             if ahead is None:
                 return

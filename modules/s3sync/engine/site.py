@@ -26,7 +26,8 @@ class Site:
         self.now = now
         self.references = References(self.db, host.key)
         self.db.see_committed()
-        self.index = Index(self.db, host.site_uuid, host.table, self.references, settings.overlap, now)
+        self.index = Index(self.db, host.site_uuid, host.table, self.references, settings.overlap, now,
+                           host.guarded)
 
     def shared_now(self) -> datetime:
         """Naive UTC by the clock that all workers on this database have in common, wherever they run."""

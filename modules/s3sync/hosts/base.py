@@ -242,6 +242,10 @@ class Host(abc.ABC):
         """SQL condition for the rows of a table that the present user may read; "" where `can` has said all."""
         return ""
 
+    def guarded(self, tablename: str) -> bool:
+        """May somebody be let read records of this table without a change of their values, by an approval, say?"""
+        return False
+
     def forbidden(self, method: str, tablename: str, ids: Iterable[int]) -> set[int]:
         """Those of these records that the present user may not update or delete, although `can` allows it in general."""
         return set()

@@ -268,6 +268,11 @@ class EdenHost(Web2pyHost):
         """Does it depend on the record what the present user may do?"""
         return not self.everything and (not self.member() or self.auth.permission.requires_approval(tablename))
 
+    def guarded(self, tablename: str) -> bool:
+        permission, fields = self.auth.permission, self.dal[tablename].fields if self._load(tablename) else ()
+        return ("realm_entity" in fields and bool(getattr(permission, "entity_realm", False))
+                or "approved_by" in fields and bool(permission.requires_approval(tablename)))
+
     def forbidden(self, method: str, tablename: str, ids: Iterable[int]) -> set[int]:
         if self.member():
             return set()

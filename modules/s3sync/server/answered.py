@@ -12,6 +12,7 @@ from ..engine import cursors, related
 from ..engine.export import Exporter
 from ..engine.peer import Task
 from ..engine.repository import Repository
+from ..engine.rights import rights
 from ..engine.scope import scope, scope_digest
 from ..engine.site import Site
 
@@ -28,7 +29,7 @@ class Answered:
     def __init__(self, site: Site, repository: Repository, task: Task) -> None:
         self.site = site
         self.repository = repository
-        self.scope = scope_digest(task)
+        self.scope = f"{scope_digest(task)}{rights(site, task)}"
         self.task = task
         self.tables = [name for name, _ in scope(site, task)]
 

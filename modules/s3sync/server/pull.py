@@ -13,6 +13,7 @@ from ..engine.peer import Task
 from ..engine.plain import write_document
 from ..engine.push import attributes, document
 from ..engine.repository import Repository
+from ..engine.rights import opened, rights, sealed
 from ..engine.scope import scope
 from ..engine.site import Site
 from ..errors import NotPermitted, NotRegistered, UnknownResource
@@ -70,9 +71,10 @@ def _page(site: Site, request: Request, repository: Repository, task: Task) -> b
         given = {}
     given = given if isinstance(given, dict) else {}
     exporter = Exporter(site)
-    exporter.covered = frozenset(name for name, _ in tables)
+    exporter.covered = dict(tables)
     scanned = set(request.get("scanned").split(","))      # tables whose scan was finished in an earlier page of this pull
     first = "scanned" not in request.params
+    held = rights(site, task)
     records: list[Record] = []
     cursors: dict[str, str] = {}
     if first:
@@ -81,8 +83,9 @@ def _page(site: Site, request: Request, repository: Repository, task: Task) -> b
     total = 0
     patience = PATIENCE
     for name, condition in tables:
-        since = site.index.position(name, str(given.get(name, "")))
-        echo = site.index.echo(name, str(given.get(name, "")))
+        place = opened(str(given.get(name, "")), held if first else None)       # within a pull it must get on, whatever happens
+        since = site.index.position(name, place)
+        echo = site.index.echo(name, place)
         done = name in scanned
         if first:
             total += exporter.expected(name, since, repository.uuid, condition, echo)
@@ -96,7 +99,7 @@ def _page(site: Site, request: Request, repository: Repository, task: Task) -> b
             patience -= not complete             # a task may cover more tables than this, most of them without news
         if done:
             scanned.add(name)
-        cursors[name] = site.index.cursor(name, since, echo)
+        cursors[name] = sealed(site.index.cursor(name, since, echo), held)
         full = full and complete
         site.db.commit()
     extra = attributes(site, list(cursors), len(records))

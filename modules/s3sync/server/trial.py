@@ -10,6 +10,7 @@ from ..engine.forecast import Change, Forecaster
 from ..engine.peer import Task
 from ..engine.push import attributes, document
 from ..engine.repository import Repository
+from ..engine.rights import opened, rights
 from ..engine.scope import scope
 from ..engine.site import Site
 from ..s3xml.record import Record
@@ -44,8 +45,9 @@ def preview(site: Site, request: Request, repository: Repository, task: Task) ->
     if number < len(found):
         name, condition = found[number]
         exporter = Exporter(site)
-        exporter.covered = frozenset(table for table, _ in found)
-        since = site.index.position(name, str(given.get(name, "")) if isinstance(given, dict) else "")
+        exporter.covered = dict(found)
+        cursor = str(given.get(name, "")) if isinstance(given, dict) else ""
+        since = site.index.position(name, opened(cursor, rights(site, task)))
         records, place = survey.changed(exporter, name, since, place, limit, repository.uuid, condition)
         following = f"{number}:{place}" if place else f"{number + 1}:" if number + 1 < len(found) else ""
     extra = attributes(site, [name for name, _ in found], len(records))
