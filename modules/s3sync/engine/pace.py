@@ -9,7 +9,7 @@ TARGET = 2 << 20
 
 
 class Pace:
-    """Pages begin with one batch, so that the other side soon has something to do, and grow; large records make small pages.
+    """Pages begin with half a batch, so that the other side soon has something to do, and grow; large records make small pages.
 
     Attributes
     ----------
@@ -18,7 +18,7 @@ class Pace:
 
     def __init__(self, batch_size: int) -> None:
         self.batch_size = batch_size
-        self.limit = batch_size
+        self.limit = max(1, batch_size // 2)
 
     def took(self, records: int, size: int) -> None:
         """A page had so many records and bytes."""

@@ -13,6 +13,7 @@ from s3sync.errors import SyncError
 from s3sync.s3xml.document import WINDOW, Document
 from s3sync.s3xml.limits import Limits
 from s3sync.s3xml.record import Record, Upload
+from s3sync.s3xml.template import Template
 
 COMPLETE = {"t_thing": [field.name for field in THING.fields], "t_part": [field.name for field in PART.fields]}
 
@@ -160,3 +161,19 @@ def test_the_same_domain_is_taken_off() -> None:
     document = page(Record("t_part", "x.org/u", {"thing_id": "x.org/v", "other_id": "y.org/w"}))
     ((_, said),), _ = outcome(document, domain="x.org")
     assert (said["uuid"], said["values"]["thing_id"], said["values"]["other_id"]) == ("u", "v", "y.org/w")
+
+
+@pytest.mark.parametrize("results, made", [("999", 0), ("1000", 1), ("", 1), ("many", 1)])
+def test_few_records_are_not_worth_a_template(results: str, made: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Making one takes as long as parsing some hundred records of its table; the page says how many it has."""
+    class Counted(Template):
+        number = 0
+
+        def __init__(self, *given: Any) -> None:
+            Counted.number += 1
+            super().__init__(*given)
+
+    monkeypatch.setattr("s3sync.s3xml.document.Template", Counted)
+    assert len(COMPLETE) == 2
+    found, problem = outcome(page(Record("t_part", "urn:uuid:1", values={"label": "A"}, vector="a:1"), results=results))
+    assert (len(found), problem, Counted.number) == (1, "", made)
