@@ -39,9 +39,7 @@ test: $(VENV)/.done $(NEWEST)/.done
 # the suite of the engine and the guarantees with all sites on another database, then real processes killed more often
 test-databases: $(VENV)/.done
 	@scripts/need-packages $(DATABASE)
-	@for database in $(or $(subst $(comma), ,$(DATABASES)),postgres mysql); do echo "Tests on $$database"; \
-		S3SYNC_TEST_DB=$$database $(PYTHON) -m pytest tests/unit/engine tests/guarantees tests/torture || exit 1; done
-	@S3SYNC_KILLS=5 $(PYTHON) -m pytest tests/integration/databases tests/acceptance/test_killed_processes.py
+	@$(PYTHON) scripts/run-on-databases $(or $(subst $(comma), ,$(DATABASES)),postgres mysql)
 
 bench: $(BENCH)/.done
 	@case "$(or $(DATABASES),postgres)" in *postgres*) scripts/need-packages postgresql;; esac
