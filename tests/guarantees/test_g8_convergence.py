@@ -3,7 +3,10 @@ from __future__ import annotations
 
 import pytest
 from local_sites import same
-from practice import Field, conflicts, moved, set_clock
+from practice import Field, conflicts, moved, set_clock, sql
+from pydal import Field as Db_Field
+
+from s3sync.hosts.web2py import declare
 
 
 @pytest.mark.parametrize("shape", ["hub", "ring", "mesh"])
@@ -125,3 +128,52 @@ def test_a_plain_eden_hears_of_what_its_version_did_not_mention(field: Field) ->
     assert [c.winner for c in conflicts(field.a)] == ["theirs"]
     assert [(s.get("gis_location", uuid).name, s.get("gis_location", uuid).population) for s in (field.a, field.b)] == [
         ("theirs", 7)] * 2
+
+
+def test_a_plain_eden_is_told_once_of_the_deletion_of_what_it_has_not_any_more(field: Field) -> None:
+    eden = field.site("eden")
+    field.link(field.a, eden, "gis_location")
+    kept, gone = (field.a.insert("gis_location", name=name) for name in ("kept", "gone"))
+    field.run(field.a, eden, plain=True)
+    field.later()
+    field.run(field.a, eden, plain=True)
+    row = eden.get("gis_location", gone).as_dict()
+    sql(eden, "DELETE FROM gis_location WHERE uuid = ?", gone)
+    field.a.delete("gis_location", gone)
+
+    def pushed() -> int:
+        field.clock.advance(60)
+        field.run(field.a, eden, plain=True)
+        return int(field.a.steps()["gis_location", "push"].records)
+
+    assert [pushed(), pushed(), pushed()] == [1, 0, 0]
+    eden.db.gis_location.insert(**{name: value for name, value in row.items() if name in eden.db.gis_location.fields})
+    eden.db.commit()
+    field.later()                                # it comes back from a backup, as it was: here it was deleted since
+    assert [pushed(), pushed(), pushed()] == [1, 0, 0]
+    assert eden.get("gis_location", gone).deleted and not eden.get("gis_location", kept).deleted
+    assert field.a.get("gis_location", gone).deleted
+
+
+def test_rows_of_a_components_table_that_belong_to_nothing_stay_at_home(field: Field) -> None:
+    """Each Eden makes rows of its own there, such as the catalogue "Default"; the peer would refuse a second one."""
+    eden = field.site("eden")
+    for site in (field.a, eden):
+        site.db.define_table("org_part", Db_Field("organisation_id", "reference org_organisation"), Db_Field("name"),
+                             *site.meta())
+        declare(site.db, "org_organisation", components=[dict(alias="part", table="org_part", fkey="organisation_id")])
+        site.db.commit()
+    field.link(field.a, eden, "org_organisation")
+    master = field.a.insert("org_organisation", name="O")
+    number = field.a.get("org_organisation", master).id
+    part, loose = field.a.insert("org_part", name="part", organisation_id=number), field.a.insert("org_part", name="loose")
+    field.run(field.a, eden, plain=True)
+    assert eden.get("org_part", part).name == "part" and eden.get("org_part", loose) is None
+    field.a.update("org_part", part, name="alone", organisation_id=None)
+    field.later()
+    field.run(field.a, eden, plain=True)
+    assert eden.get("org_part", part).name == "alone"
+    field.a.update("org_part", loose, organisation_id=number)
+    field.clock.advance(60)
+    field.run(field.a, eden, plain=True)
+    assert eden.get("org_part", loose).name == "loose"

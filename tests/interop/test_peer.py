@@ -4,7 +4,7 @@ from __future__ import annotations
 import uuid
 
 import pytest
-from conftest import Eden, run
+from conftest import Eden, known_to_each_other, lacks_its_repair, run
 
 RESOURCE = "org_organisation"
 
@@ -12,15 +12,7 @@ RESOURCE = "org_organisation"
 @pytest.fixture(scope="module")
 def repository(eden: Eden, peer: Eden) -> int:
     """The peer as a repository of the site, with a task that pulls; its id."""
-    return int(eden.shell(
-        "s3sync_app.serve()\n"
-        f"row = db(db.sync_repository.url == {peer.url!r}).select().first()\n"
-        f"n = row.id if row else db.sync_repository.insert(name='interop peer', url={peer.url!r}, username={peer.user!r},"
-        f" password={peer.password!r})\n"
-        f"t = db.sync_task\n"
-        f"if db((t.repository_id == n) & (t.resource_name == {RESOURCE!r})).isempty():\n"
-        f"    t.insert(repository_id=n, resource_name={RESOURCE!r}, mode=1, components=True)\n"
-        "print(n)"))
+    return known_to_each_other(eden, peer, RESOURCE, 1)
 
 
 def test_what_is_there_comes_here_and_once_only(eden: Eden, peer: Eden, repository: int) -> None:
@@ -41,12 +33,27 @@ def test_what_is_there_comes_here_and_once_only(eden: Eden, peer: Eden, reposito
 
 def test_a_push_arrives_or_the_log_says_what_the_peer_lacks(eden: Eden, peer: Eden, repository: int) -> None:
     name = f"Interop {uuid.uuid4().hex[:8]}"
-    identity = eden.shell(f"t = s3db.{RESOURCE}\nn = t.insert(name={name!r})\ns3db.update_super(t, dict(id=n))\n"
-                          f"db(db.sync_task.repository_id == {repository}).update(mode=3) if s3sync_app.serve() is None else 0\n"
-                          "print(t[n].uuid)")
-    pushed = [entry for entry in run(eden, repository) if entry[0] == "push/outgoing"]
-    if pushed[-1][1] in ("success", "warning"):
-        assert identity in peer.records("org/organisation.xml")
-    else:
-        known = ("Registration required", "conflict_resolver", "register")
-        assert any(text in pushed[-1][2] for text in known), pushed
+    identity = eden.shell(f"t = s3db.{RESOURCE}\nn = t.insert(name={name!r}, comments='first')\n"
+                          "s3db.update_super(t, dict(id=n))\nprint(t[n].uuid)")
+    assert known_to_each_other(eden, peer, RESOURCE, 3) == repository
+    entries = run(eden, repository)
+    pushed = [entry for entry in entries if entry[0] == "push/outgoing"]
+    assert len(pushed) == 1, entries
+    if lacks_its_repair(entries):
+        assert identity not in peer.records("org/organisation.xml")
+        return
+    assert pushed[0][1] == "success", entries
+    assert _values(peer)[identity] == {"name": name, "comments": "first"}
+    eden.shell(f"db(s3db.{RESOURCE}.uuid == {identity!r}).update(comments='second')")
+    entries = run(eden, repository)
+    assert ["push/outgoing", "success"] in [entry[:2] for entry in entries], entries
+    assert _values(peer)[identity] == {"name": name, "comments": "second"}
+    entries = run(eden, repository)
+    up_to_date = ["push/outgoing", "success", "No data to send (already up-to-date)"]
+    assert [entry for entry in entries if entry[0] == "push/outgoing"] == [up_to_date], entries
+
+
+def _values(site: Eden) -> dict[str, dict[str, str | None]]:
+    """What organisations there say, by uuid."""
+    return {identity: {str(e.get("field")): e.text for e in record.findall("data") if e.get("field") in ("name", "comments")}
+            for identity, record in site.records("org/organisation.xml").items()}

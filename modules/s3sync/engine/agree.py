@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any, Iterable, Mapping, NamedTuple, Sequence
 
 from ..hosts.table import StoredRow
-from ..index.digest import deletion_digest, digest
+from ..index.digest import DELETED, deletion_digest, digest
 from ..index.vector import dump, increment, parse, site_key
 from ..index.version import Note, Version
 from ..s3xml.record import Record
@@ -49,6 +49,10 @@ class Agreed(NamedTuple):
         """Does it look as before, but we differed, or wrote it there ourselves since (as far as Eden could take that)?"""
         return self.remote == remote_digest(record) and (
             self.local is None or (self.sent is not None and self.sent == record.modified_on != self.seen))
+
+    def back(self, record: Record) -> bool:
+        """Has it again, as it was, what was agreed to be deleted here and not to be there? See `Agreement.absent`."""
+        return not record.deleted and (self.local or "").startswith(DELETED) and self.remote == remote_digest(record)
 
     def again(self, digest: str) -> bool:
         """Has it come back to this more than once?
@@ -106,6 +110,9 @@ class Agreement:
         known = self.known(table, [str(r.uuid) for r in readable])
         changed = [r for r in readable if str(r.uuid) not in known or known[str(r.uuid)].remote != remote_digest(r)]
         undecided = {str(r.uuid): r for r in readable if str(r.uuid) in known and known[str(r.uuid)].undecided(r)}
+        back = [str(r.uuid) for r in readable if known and str(r.uuid) in known and known[str(r.uuid)].back(r)]
+        site.db.execute_in('UPDATE "sync_agreed" SET "local_digest" = NULL WHERE "repository_id" = ? AND "tablename" = ? '
+                           'AND "record_uuid" IN ({})', back, [self.repository_id, table])
         site.index.lock(table)
         table_map = site.table(table)
         rows = table_map.by_uuid([*(str(r.uuid) for r in changed), *undecided], lock=True)
@@ -170,6 +177,13 @@ class Agreement:
             "sync_agreed", ("repository_id", "tablename", "record_uuid"), ("sent_on", "sent_digest", "sent_vector"), [
                 (self.repository_id, table, r.uuid, r.modified_on.replace("T", " "), versions.get(str(r.uuid), none).digest,
                  versions.get(str(r.uuid), none).vector) for r in records if r.modified_on])
+
+    def absent(self, table: str, versions: Mapping[str, Version]) -> dict[str, Agreed]:
+        """Agree that these records, which are deleted here, are not there either; what is agreed on them now."""
+        self.site.db.upsert(
+            "sync_agreed", ("repository_id", "tablename", "record_uuid"), ("local_digest", "vector"), [
+                (self.repository_id, table, uuid, version.digest, version.vector) for uuid, version in versions.items()])
+        return self.known(table, versions)
 
     def _save(self, rows: Sequence[Sequence[Any]], known: Mapping[str, Agreed]) -> None:
         with_past = []

@@ -52,7 +52,7 @@ class PlainPusher(Transfer):
             while not self.exporter.refresh(name, site.settings.batch_size):
                 self.step.run.beat()
         for name, condition in tables:
-            after = 0
+            condition, after = self._belonging(name, condition, [n for n, _ in tables]), 0
             while True:
                 found = self.agreement.differing(name, condition, after, READ)
                 site.db.commit()
@@ -61,12 +61,29 @@ class PlainPusher(Transfer):
                 after = found[-1][0]
                 self._group(name, [uuid for _, uuid in found])
 
+    def _belonging(self, name: str, condition: str, tables: list[str]) -> str:
+        """The condition on rows of a component's table, without those that belong to no master: Eden would not send them.
+
+        What the peer has is still told that it belongs nowhere now.
+        """
+        keys = {part.fkey for parent in tables for part in self.site.host.components(parent) if part.table == name}
+        if name == self.task.resource or not keys:
+            return condition
+        columns = [*(f'"{name}"."{key}"' for key in sorted(keys)), '"sync_agreed"."record_uuid"']
+        belongs = " OR ".join(f"{column} IS NOT NULL" for column in columns)
+        return f"({condition}) AND ({belongs})" if condition else f"({belongs})"
+
     def _group(self, name: str, uuids: list[str]) -> None:
         """Send those of these records that still differ after a look at the peer."""
         site = self.site
-        self._read(name, uuids)
+        there = self._read(name, uuids)
         known = self.agreement.known(name, uuids)
         versions = site.index.versions(name, uuids)
+        # told of a deletion, and it has no such record any more: it has deleted it for good, or never took it
+        gone = {u: v for u, v in versions.items() if v.deleted and u not in there and u in known
+                and known[u].sent_digest == v.digest != known[u].local}
+        if gone:
+            known.update(self.agreement.absent(name, gone))
         bad = quarantine.holds(site, self.repository_id, "pull", name, uuids)       # edits there that we could not take
         bad |= conflicts.waiting_for_a_person(site, name, uuids)
         left = [u for u in uuids if u in versions and u not in bad and (u not in known or known[u].local != versions[u].digest)]
@@ -94,13 +111,15 @@ class PlainPusher(Transfer):
             return "deleted"
         return "updated" if str(record.uuid) in known else "created"  # type: ignore[operator]
 
-    def _read(self, name: str, uuids: list[str]) -> None:
-        """Take as news what the peer has of these records."""
+    def _read(self, name: str, uuids: list[str]) -> set[str]:
+        """Take as news what the peer has of these records; which they are."""
         batch = self.peer.fetch(name, uuids)
+        there: set[str] = set()
         self.step.bytes += batch.bytes
         try:
             for group in chunks((r for r in flatten(self.site, batch.records) if r.table == name), self.site.settings.batch_size):
                 for record in group:
+                    there.add(str(record.uuid))
                     if record.uuid and record.modified_on:
                         self._stamps[name, record.uuid] = record.modified_on
                 news, _ = self.agreement.news(name, group)
@@ -114,6 +133,7 @@ class PlainPusher(Transfer):
                 self.site.db.commit()
         finally:
             batch.close()
+        return there
 
     def _document(self, records: list[Record], name: str) -> bytes:
         """The records and what they refer to."""
