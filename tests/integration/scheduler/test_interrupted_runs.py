@@ -45,9 +45,9 @@ def test_sigterm_in_mid_run(sites: Any) -> None:
     time.sleep(1)
     began = time.monotonic()
     os.kill(worker, signal.SIGTERM)             # a web2py worker hands it on to the task, and needs a second one for itself
-    until(lambda: runs(local)[0][0] != "running", local, 20)
-    until(lambda: local.sql("SELECT owner FROM sync_lease")[0]["owner"] is None, local, 5)
-    assert time.monotonic() - began < 15
+    until(lambda: runs(local)[0][0] != "running", local, 60)
+    until(lambda: local.sql("SELECT owner FROM sync_lease")[0]["owner"] is None, local, 20)
+    assert time.monotonic() - began < 50                     # before the worker would end it by force
     os.kill(server, signal.SIGCONT)
     run, = runs(local)
     assert run[:2] == ("interrupted", "interrupted") and "SIGTERM" in run[4]

