@@ -141,6 +141,21 @@ def test_what_led_to_it_and_is_not_there_any_more_is_found_within_a_week(field: 
 
 
 @MODES
+def test_with_a_record_come_only_components_that_pass_themselves(field: Field, mode: int) -> None:
+    f = Filtered(field, mode, "org_organisation", "~.year=2000")
+    db = f.me.db
+    db.sync_resource_filter.insert(task_id=db(db.sync_task).select().first().id, tablename="org_office", filter_string="~.name=F")
+    db.commit()
+    organisation = f.organisation(year=1990)
+    wanted, other = f.office(organisation, name="F"), f.office(organisation, name="G")
+    f.run()
+    f.sender.update("org_organisation", organisation, year=2000)
+    f.run()
+    assert f.has(organisation, "org_organisation") and f.has(wanted) and not f.has(other)
+    assert f.run() == {}
+
+
+@MODES
 def test_what_comes_into_a_filter_with_time_is_found_within_a_week(field: Field, mode: int) -> None:
     """What NOW means is told by the computer's own clock."""
     f = Filtered(field, mode, "org_office", "~.opened_on__lt=NOW")
