@@ -271,9 +271,9 @@ class LocalPeer(Peer):
         said = json.loads(self.ask("POST", {
             "resource": task.resource, "s3sync": "1", "strategy": ",".join(task.policies.strategy),
             "update_policy": task.policies.update, "conflict_policy": task.policies.conflict,
-            **({} if self.dry else {"files": "1"})}, body))
+            **({} if self.dry else {"files": "1", "rest": "1"})}, body))
         return Receipt([o for o in map(Outcome.from_json, said["outcomes"]) if o], len(body), said["message"],
-                       said.get("changes", ()))
+                       said.get("changes", ()), said.get("rest", ""), said["records"])
 
     def file(self, table: str, field: str, upload: Upload) -> BinaryIO | None:
         try:

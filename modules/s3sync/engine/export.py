@@ -84,7 +84,7 @@ class Exporter:
         """
         site = self.site
         if not done:
-            size = max(limit, site.settings.batch_size)
+            size = max(limit, site.settings.batch_size // 2)      # as many as the page takes: those left over were read twice
             done, rows = site.index.scan(name, size)
             if not (done and self._sweep(name, size)):
                 self._fresh = {row.uuid: row for row in rows if row.uuid}

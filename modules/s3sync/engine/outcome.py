@@ -2,10 +2,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import Any, Iterable, NamedTuple
+from typing import Any, Iterable, NamedTuple, Sequence
 
 #: every fate a record can have; exactly one each
 RESULTS = ("created", "updated", "deleted", "merged", "unchanged", "kept", "rejected")
+
+#: reason, code, conflict, winner, missing of an outcome without particulars
+PLAIN = ("", "", False, "", ())
 
 
 class Outcome(NamedTuple):
@@ -45,6 +48,13 @@ class Outcome(NamedTuple):
         missing = tuple((str(m[0]), str(m[1])) for m in found.get("missing") or () if isinstance(m, list) and len(m) == 2)
         return cls(str(found.get("table", "")), str(found.get("uuid", "")), found["result"], str(found.get("reason", ""))[:500],
                    str(found.get("code", ""))[:32], bool(found.get("conflict")), str(found.get("winner", ""))[:8], missing)
+
+
+def told(outcomes: Sequence[Outcome]) -> tuple[list[Outcome], str]:
+    """What has to be told of each record, and what has become of all the rest, of which there is nothing else to say."""
+    usual = [o.result for o in outcomes if o[3:8] == PLAIN and o.result != "rejected"]
+    rest = max(set(usual), key=usual.count) if usual else ""
+    return [o for o in outcomes if o.result != rest or o[3:8] != PLAIN], rest
 
 
 #: rejected records of a run that are remembered in case they get through before it ends

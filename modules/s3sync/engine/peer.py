@@ -82,13 +82,16 @@ class Batch:
 class Receipt:
     """What a peer said about a pushed batch.
 
-    `outcomes` is None where the peer does not tell.
+    `outcomes` is None where the peer does not tell. Where there is a `rest`, it is what became of those of the `records` it has
+    read that are not among the outcomes.
     """
 
     outcomes: list[Outcome] | None
     bytes: int = 0
     message: str = ""
     changes: Sequence[tuple[str, str, str, Sequence[tuple[str, str, str]]]] = ()    #: in a dry run: table, uuid, label, changes
+    rest: str = ""
+    records: int = 0
 
 
 @dataclass

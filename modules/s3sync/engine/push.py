@@ -175,6 +175,9 @@ class Pusher(Transfer):
     def _checked(self, receipt: Receipt, records: Sequence[Record]) -> list[Outcome]:
         told = {(o.table, o.uuid): o for o in receipt.outcomes or ()}
         silent = [r for r in records if (r.table, r.uuid) not in told]
+        if receipt.rest and receipt.records == len(records):
+            told.update(((r.table, str(r.uuid)), Outcome(r.table, str(r.uuid), receipt.rest)) for r in silent)
+            silent = []
         if silent:
             raise PeerRefused(f"the peer does not say what became of {len(silent)} records, "
                               f"{silent[0].table} {silent[0].uuid} first")

@@ -4,7 +4,7 @@ from __future__ import annotations
 import json
 from typing import BinaryIO, Callable, Iterable, Sequence
 
-from ..engine.outcome import Outcome
+from ..engine.outcome import RESULTS, Outcome
 from ..engine.peer import Batch, Inventory, Peer, Receipt, Task
 from ..errors import DocumentError, FileUnavailable, PeerRefused
 from ..s3xml.document import Document, Limits
@@ -112,14 +112,16 @@ class S3SyncPeer(Peer):
         params = [*self._params(task.resource), ("strategy", ",".join(sorted(policies.strategy))),
                   ("update_policy", policies.update), ("conflict_policy", policies.conflict)]
         if not self.dry:
-            params.append(("files", "1"))
+            params += [("files", "1"), ("rest", "1")]
         with self.client.post(PATH, params, body, content_type="text/xml", gzip=True, idempotent=True) as answer:
             said, size = answer.json(), answer.bytes_sent
         found = said.get("outcomes") if isinstance(said, dict) else None
         if not isinstance(found, list):
             raise PeerRefused("the answer to a push does not say what became of the records")
         outcomes = [o for o in map(Outcome.from_json, found) if o is not None]
-        return Receipt(outcomes, size, str(said.get("message", ""))[:500], _changes(said.get("changes")))
+        rest, records = said.get("rest"), said.get("records")
+        return Receipt(outcomes, size, str(said.get("message", ""))[:500], _changes(said.get("changes")),
+                       rest if rest in RESULTS else "", records if isinstance(records, int) else 0)
 
     def file(self, table: str, field: str, upload: Upload) -> BinaryIO | None:
         if not upload.stored:

@@ -13,7 +13,7 @@ from ..engine.attachments import Source
 from ..engine.decide import CONFLICT_POLICIES, METHODS, POLICIES, SWAPPED, Policies
 from ..engine.flatten import flatten
 from ..engine.forecast import Forecaster
-from ..engine.outcome import Counts, Outcome
+from ..engine.outcome import Counts, Outcome, told
 from ..engine.peer import Peer, Task
 from ..engine.pull import chunks
 from ..engine.pull_plain import windows
@@ -128,7 +128,7 @@ def _receive(site: Site, request: Request, repository: Repository, resource: str
     if dry:
         return Response(body=message("success", 200, "Nothing was changed", sender=site.host.site_uuid, records=counts.records,
                                      outcomes=[o.to_json() for o in outcomes], changes=foretold.changes))
-    return _said(site, repository, resource, counts, outcomes, own)
+    return _said(site, repository, resource, counts, outcomes, own, bool(request.get("rest")))
 
 
 def _nowhere(repository: Repository, table: str, field: str, upload: Upload) -> BinaryIO | None:
@@ -137,7 +137,8 @@ def _nowhere(repository: Repository, table: str, field: str, upload: Upload) -> 
                           "repository's configuration")
 
 
-def _said(site: Site, repository: Repository, resource: str, counts: Counts, outcomes: list[Outcome], own: bool) -> Response:
+def _said(site: Site, repository: Repository, resource: str, counts: Counts, outcomes: list[Outcome], own: bool,
+          short: bool) -> Response:
     failed = counts.rejected > 0
     text = "Data received from peer"
     if failed:
@@ -152,8 +153,10 @@ def _said(site: Site, repository: Repository, resource: str, counts: Counts, out
                     [site.now().isoformat(" ")[:19], repository.id])
     site.db.commit()
     if own:
+        listed, rest = told(outcomes) if short else (outcomes, "")
+        more = {"rest": rest} if rest else {}
         return Response(body=message("success", 200, text, sender=site.host.site_uuid, records=counts.records,
-                                     outcomes=[o.to_json() for o in outcomes]))
+                                     outcomes=[o.to_json() for o in listed], **more))
     return Response(body=_as_eden(site, resource, outcomes, text if failed else ""))
 
 
