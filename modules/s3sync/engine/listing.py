@@ -9,6 +9,9 @@ from .site import Site
 
 T = TypeVar("T")
 
+#: characters of what a record is called on a page: a name refused for its length would fill it
+LONGEST = 80
+
 #: columns that tell people which record is meant, the best first
 NAMES = ("name", "title", "subject", "label", "pe_label", "first_name", "code", "acronym", "street", "description")
 
@@ -35,12 +38,13 @@ def listing(site: Site, table: str, columns: Sequence[str], conditions: Mapping[
 
 
 def label(values: Mapping[str, Any] | None, uuid: str) -> str:
-    """What people call a record, as far as its values tell; else its uuid."""
+    """What people call a record, as far as its values tell, not longer than a title may be; else its uuid."""
     for name in NAMES:
         value = (values or {}).get(name)
         if isinstance(value, str) and value.strip():
             last = (values or {}).get("last_name")
-            return f"{value} {last}" if name == "first_name" and isinstance(last, str) and last else value
+            text = f"{value} {last}" if name == "first_name" and isinstance(last, str) and last else value
+            return text if len(text) <= LONGEST else f"{text[:LONGEST - 1]}…"
     return uuid
 
 
