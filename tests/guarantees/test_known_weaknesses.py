@@ -16,6 +16,7 @@ from local_sites import LocalPeer, same
 from plain_eden import ActiveEden
 from practice import Field, quarantined, sql
 
+from s3sync.engine.peer import Task
 from s3sync.engine.repository import by_uuid
 from s3sync.engine.run import Runner
 from s3sync.errors import NotRegistered, PeerTimeout, RedirectRefused, SyncError
@@ -23,6 +24,7 @@ from s3sync.hosts.web2py import declare
 from s3sync.peers.eden import EdenPeer
 from s3sync.peers.http import HttpClient
 from s3sync.peers.register import register
+from s3sync.peers.s3sync import S3SyncPeer
 from s3sync.s3xml.document import Document, Limits
 from s3sync.s3xml.record import Upload
 from s3sync.secrets import Vault
@@ -105,6 +107,16 @@ def test_15_a_peer_that_hangs_ends_the_request_in_time() -> None:
             http.get("/sync/sync.xml")
         assert time.monotonic() - began < 20
     assert 0 < Settings().connect_timeout <= 60 and 0 < Settings().read_timeout <= 600
+
+
+def test_of_a_fate_nobody_here_knows_the_others_tell_nothing(serve: Any) -> None:
+    """A peer of a later version may have words of its own; such a record is not counted among "the rest"."""
+    fate = {"table": ORG, "uuid": "urn:uuid:1", "result": "created"}
+    for result, rest in (("kept", "created"), ("postponed", "")):
+        said = json.dumps({"outcomes": [{**fate, "result": result}], "rest": "created", "records": 2}).encode()
+        with client(serve((200, {"Content-Type": "application/json"}, said)).url) as http:
+            receipt = S3SyncPeer(http, "urn:uuid:me", lambda name: None, Limits()).push(Task(1, ORG), b"<s3xml/>")
+        assert (receipt.rest, receipt.records) == (rest, 2)
 
 
 def test_15_a_run_that_is_killed_keeps_its_log_its_position_and_its_records(field: Field) -> None:

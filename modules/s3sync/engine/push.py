@@ -175,7 +175,8 @@ class Pusher(Transfer):
     def _checked(self, receipt: Receipt, records: Sequence[Record]) -> list[Outcome]:
         told = {(o.table, o.uuid): o for o in receipt.outcomes or ()}
         silent = [r for r in records if (r.table, r.uuid) not in told]
-        if receipt.rest and receipt.records == len(records):
+        # an outcome of a record that was not sent must be that of one that was, spelled differently
+        if receipt.rest and receipt.records == len(records) and set(told) <= {(r.table, str(r.uuid)) for r in records}:
             told.update(((r.table, str(r.uuid)), Outcome(r.table, str(r.uuid), receipt.rest)) for r in silent)
             silent = []
         if silent:

@@ -121,7 +121,8 @@ class S3SyncPeer(Peer):
         outcomes = [o for o in map(Outcome.from_json, found) if o is not None]
         rest, records = said.get("rest"), said.get("records")
         return Receipt(outcomes, size, str(said.get("message", ""))[:500], _changes(said.get("changes")),
-                       rest if rest in RESULTS else "", records if isinstance(records, int) else 0)
+                       rest if rest in RESULTS and len(outcomes) == len(found) else "",      # what is not understood is no "rest"
+                       records if isinstance(records, int) else 0)
 
     def file(self, table: str, field: str, upload: Upload) -> BinaryIO | None:
         if not upload.stored:

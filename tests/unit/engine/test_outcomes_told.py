@@ -56,3 +56,24 @@ def test_who_has_read_another_number_is_not_believed(pair: Any) -> None:
     assert "does not say what became of 1 records" in a.log()[0].message
     assert synchronize(a, b, pair.repository) == "success"
     assert list(same(a, b)) == []
+
+
+def test_a_refusal_that_names_another_record_is_not_passed_over(pair: Any) -> None:
+    """Who spells a record's name differently has refused one of ours: "the rest" would count it among those that got in."""
+    a, b = pair.a, pair.b
+    refused = Outcome("org_organisation", "urn:uuid:NEW", "rejected", "too long").to_json()
+    for n in range(3):
+        a.insert("org_organisation", name=f"New {n}")
+
+    def misspell(what: str, body: bytes) -> bytes:
+        if what != "POST":
+            return body
+        said = json.loads(body)
+        said["outcomes"] = [refused]
+        return json.dumps(said).encode()
+
+    assert Outcome.from_json(refused) is not None
+    assert synchronize(a, b, pair.repository, misspell) == "fatal"
+    assert "does not say what became of 3 records" in a.log()[0].message
+    assert synchronize(a, b, pair.repository) == "success"
+    assert list(same(a, b)) == []
