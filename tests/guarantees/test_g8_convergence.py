@@ -1,6 +1,8 @@
 """G8: when changes stop, all sites hold the same; what came from a peer is not sent back to it."""
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from local_sites import same
 from practice import Field, conflicts, moved, set_clock, sql
@@ -177,3 +179,46 @@ def test_rows_of_a_components_table_that_belong_to_nothing_stay_at_home(field: F
     field.clock.advance(60)
     field.run(field.a, eden, plain=True)
     assert eden.get("org_part", loose).name == "loose"
+
+
+def test_a_plain_eden_is_told_of_its_own_record_where_both_made_one_and_the_same(field: Field) -> None:
+    """Such as the catalogue "Default": a second one of that name is refused there."""
+    eden, place = field.site("eden"), "gis_location"
+
+    def named(name: str) -> Any:
+        return field.a.db(field.a.db[place].name == name).select().first()
+
+    def refuse(form: Any) -> None:
+        row = named(form.vars.name)
+        if row and row.id != form.vars.id:
+            form.errors.name = "exists"
+
+    def by_name(item: Any) -> None:
+        row = named(item.data.name)
+        if row:
+            item.id, item.method = row.id, item.METHOD.UPDATE
+
+    declare(field.a.db, place, onvalidation=refuse, deduplicate=by_name)
+    field.link(field.a, eden, place, "org_office", "org_organisation")
+    theirs, ours = eden.insert(place, name="Default"), field.a.insert(place, name="Default")
+    child = field.a.insert(place, name="child", parent=field.a.get(place, ours).id)
+
+    def runs() -> None:
+        for _ in range(2):
+            field.clock.advance(60)
+            assert field.run(field.a, eden, plain=True) == "success"
+
+    runs()
+    assert eden.get(place, ours) is None and field.a.get(place, theirs) is None
+    assert eden.get(place, child).parent == eden.get(place, theirs).id
+    field.a.update(place, ours, level="L0")
+    runs()
+    assert eden.get(place, theirs).level == "L0" and eden.get(place, ours) is None
+    eden.update(place, theirs, level="L1")
+    runs()
+    assert field.a.get(place, ours).level == "L1" and field.a.get(place, theirs) is None
+    assert field.a.steps()[place, "push"].records == 0
+    field.a.delete(place, child)
+    field.a.delete(place, ours)
+    runs()
+    assert eden.get(place, theirs).deleted and eden.get(place, ours) is None

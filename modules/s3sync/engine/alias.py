@@ -20,6 +20,12 @@ def known(site: Site, table: str, uuids: Iterable[str]) -> dict[str, str]:
                                 'AND "remote_uuid" IN ({})', uuids, [table]))
 
 
+def elsewhere(site: Site, table: str, uuids: Iterable[str]) -> dict[str, str]:
+    """Other uuids by which some site knows these records, each with this site's own."""
+    return dict(site.db.rows_in('SELECT "remote_uuid", "record_uuid" FROM "sync_alias" WHERE "tablename" = ? '  # type: ignore[arg-type]
+                                'AND "record_uuid" IN ({})', uuids, [table]))
+
+
 def remember(site: Site, table: str, pairs: Mapping[str, str]) -> None:
     """Note that other sites know records (value) by these uuids (key)."""
     site.db.upsert("sync_alias", ("tablename", "remote_uuid"), ("record_uuid",), [(table, r, u) for r, u in pairs.items()])

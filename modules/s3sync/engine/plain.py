@@ -1,7 +1,9 @@
 """A resource as one document for a plain Eden: masters with their components, then what they refer to, level by level."""
 from __future__ import annotations
 
-from typing import BinaryIO, Callable, Iterable, Sequence
+from copy import copy
+from types import MappingProxyType
+from typing import BinaryIO, Callable, Iterable, Mapping, Sequence
 
 from ..s3xml.record import Record
 from ..s3xml.writer import DocumentWriter, Encoder
@@ -16,9 +18,13 @@ MAXDEPTH = 10
 
 
 class PlainWriter:
-    """Writes records as a real Eden reads them, and remembers what they refer to."""
+    """Writes records as a real Eden reads them, and remembers what they refer to.
 
-    def __init__(self, site: Site, document: DocumentWriter) -> None:
+    `named` are uuids by which that Eden knows records, by table and this site's own uuid, where they differ.
+    """
+
+    def __init__(self, site: Site, document: DocumentWriter, named: Mapping[tuple[str, str], str] = MappingProxyType({})) -> None:
+        self.named = named
         self.site = site
         self.document = document
         self.written: set[tuple[str, str]] = set()
@@ -56,7 +62,25 @@ class PlainWriter:
         missing = [n for n in table.uploads if record.values.get(n) and not record.values[n].url]
         if missing:                              # files this site waits for itself: Eden has no word for that
             record.values = {n: v for n, v in record.values.items() if n not in missing}
+        if self.named:
+            record = self._renamed(record)
         return encoder.encode(record, list(children), alias=record.alias)
+
+    def _renamed(self, record: Record) -> Record:
+        """The record as it is written for who knows it, or what it refers to, by other uuids."""
+        table, named, values = self.site.table(record.table), self.named, dict(record.values)
+        instances = record.instances or {}
+        for name, target in table.references.items():
+            if values.get(name):
+                values[name] = named.get((instances.get(name, target), values[name]), values[name])
+        for name, target in table.list_references.items():
+            if values.get(name):
+                values[name] = [named.get((target, uuid), uuid) for uuid in values[name]]
+        record = copy(record)
+        record.values, record.uuid = values, named.get((record.table, str(record.uuid)), record.uuid)
+        if record.replaced_by:
+            record.replaced_by = named.get((record.table, record.replaced_by), record.replaced_by)
+        return record
 
     def dependencies(self, exporter: Exporter, batch: int,
                      lacking: Callable[[str, set[str]], set[str]] = lambda table, uuids: uuids) -> None:

@@ -7,7 +7,7 @@ from io import BytesIO
 
 from ..s3xml.record import Record
 from ..s3xml.writer import DocumentWriter
-from . import conflicts, quarantine
+from . import alias, conflicts, quarantine
 from .agree import Agreement
 from .apply import Applier
 from .export import Exporter
@@ -42,6 +42,8 @@ class PlainPusher(Transfer):
         self.applier = Applier(site, repository_id, repository_uuid, task.policies, task.id)
         self.applier.covered = covered(site, task) if site.host.carries(task.resource) else frozenset()
         self._stamps: dict[tuple[str, str], str] = {}       # modified_on at the peer
+        #: by table and own uuid, the uuid the peer has a record under that was found to be the same
+        self._named: dict[tuple[str, str], str] = {}
         self._tended: frozenset[str] | None = None          # tables of the tasks with this repository
 
     def run(self) -> None:
@@ -94,7 +96,9 @@ class PlainPusher(Transfer):
             # Components go as resources of their own: nested in their master Eden would ignore those deleted.
             receipt = self.peer.push(replace(self.task, resource=name), self._document(records, name))
             self.step.bytes += receipt.bytes
-            refused = {(o.table, o.uuid): o for o in receipt.outcomes or ()}
+            own = {(table, there): uuid for (table, uuid), there in self._named.items()}
+            said = [o._replace(uuid=own.get((o.table, o.uuid), o.uuid)) for o in receipt.outcomes or ()]
+            refused = {(o.table, o.uuid): o for o in said}
             outcomes = [refused.get((name, str(r.uuid))) or Outcome(name, str(r.uuid), self._fate(r, known)) for r in records]
             self.agreement.sent(name, [r for r in records if (name, str(r.uuid)) not in refused])
             by_uuid = {r.uuid: r for r in records}
@@ -113,15 +117,19 @@ class PlainPusher(Transfer):
 
     def _read(self, name: str, uuids: list[str]) -> set[str]:
         """Take as news what the peer has of these records; which they are."""
-        batch = self.peer.fetch(name, uuids)
+        others = alias.elsewhere(self.site, name, uuids)
+        batch = self.peer.fetch(name, [*uuids, *others])
         there: set[str] = set()
         self.step.bytes += batch.bytes
         try:
             for group in chunks((r for r in flatten(self.site, batch.records) if r.table == name), self.site.settings.batch_size):
                 for record in group:
-                    there.add(str(record.uuid))
+                    uuid = others.get(str(record.uuid), str(record.uuid))
+                    there.add(uuid)
+                    if uuid != record.uuid:
+                        self._named[name, uuid] = str(record.uuid)
                     if record.uuid and record.modified_on:
-                        self._stamps[name, record.uuid] = record.modified_on
+                        self._stamps[name, uuid] = record.modified_on
                 news, _ = self.agreement.news(name, group)
                 found = self.applier.apply(name, news)
                 self.agreement.settle(name, news, found)
@@ -141,15 +149,38 @@ class PlainPusher(Transfer):
             there = self._stamps.get((name, str(record.uuid)))
             if there and (record.modified_on or "") <= there:       # ours has won: its NEWER must see it that way
                 record.modified_on = (datetime.strptime(there, STAMP) + timedelta(seconds=1)).strftime(STAMP)
+        self._ask_for_names(records, name)
         target = BytesIO()
         root = {"success": "true", "results": str(len(records))}
         if self.site.host.domain:
             root["domain"] = self.site.host.domain
         with DocumentWriter(target, root) as document:
-            writer = PlainWriter(self.site, document)
+            writer = PlainWriter(self.site, document, self._named)
             writer.write(records)
             writer.dependencies(self.exporter, self.site.settings.batch_size, self._lacking)
         return target.getvalue()
+
+    def _ask_for_names(self, records: list[Record], name: str) -> None:
+        """Find out under which uuids the peer has what these records refer to, where other sites know it by others."""
+        table = self.site.table(name)
+        wanted: dict[str, set[str]] = {}
+        for field, target in [*table.references.items(), *table.list_references.items()]:
+            for record in records:
+                value = record.values.get(field)
+                if value:
+                    uuids = wanted.setdefault((record.instances or {}).get(field, target), set())
+                    uuids.update([value] if isinstance(value, str) else value)
+        for target, uuids in wanted.items():
+            others = alias.elsewhere(self.site, target, uuids)
+            unknown = [there for there, uuid in others.items() if (target, uuid) not in self._named]
+            for start in range(0, len(unknown), READ):
+                batch = self.peer.fetch(target, unknown[start:start + READ])
+                try:
+                    for record in batch.records:
+                        if record.table == target and record.uuid in others:
+                            self._named[target, others[record.uuid]] = record.uuid
+                finally:
+                    batch.close()
 
     def _lacking(self, table: str, uuids: set[str]) -> set[str]:
         """Those of these records that are not known to be there, and those that no task looks after.
@@ -160,4 +191,5 @@ class PlainPusher(Transfer):
             found = [t for t in tasks(self.site.db.dal, self.repository_id)
                      if self.site.host.carries(t.resource) and (t.pulls or t.pushes)]
             self._tended = frozenset(name for task in found for name in covered(self.site, task))
+        uuids = {uuid for uuid in uuids if (table, uuid) not in self._named}
         return uuids - set(self.agreement.known(table, uuids)) if uuids and table in self._tended else uuids
