@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import socket
 import threading
 import time
@@ -12,7 +13,7 @@ from typing import Any, Iterator
 
 import pytest
 from faults import TroubledPeer, Wire
-from local_sites import LocalPeer, same
+from local_sites import LocalPeer, same, synchronize
 from plain_eden import ActiveEden
 from practice import Field, quarantined, sql
 
@@ -107,6 +108,35 @@ def test_15_a_peer_that_hangs_ends_the_request_in_time() -> None:
             http.get("/sync/sync.xml")
         assert time.monotonic() - began < 20
     assert 0 < Settings().connect_timeout <= 60 and 0 < Settings().read_timeout <= 600
+
+
+@pytest.mark.parametrize("back", [False, True])
+def test_a_peer_that_always_has_more_does_not_keep_us_for_ever(field: Field, monkeypatch: pytest.MonkeyPatch, back: bool) -> None:
+    monkeypatch.setattr("s3sync.engine.pull.PAGES_ALIKE", 20)
+    a, b = field.a, field.b
+    number = field.link(a, b, "gis_location", mode=1)
+    b.insert("gis_location", name="one")
+    asked = 0
+
+    def endless(what: str, body: bytes) -> bytes:
+        nonlocal asked
+        asked += 1
+        body = body.replace(b'more="false"', b'more="true"')
+        return re.sub(rb'cursor="[^"]*"', b'cursor="{}"', body) if back else body
+
+    assert synchronize(a, b, number, endless) == "fatal"
+    assert 20 < asked < 30 and "gets no further" in a.log()[0].message
+    assert len(a.records("gis_location")) == 1
+    assert synchronize(a, b, number) == "success"
+
+
+def test_a_number_of_records_that_no_database_keeps_is_none(serve: Any) -> None:
+    for total, kept in (("12", 12), ("9" * 30, None), ("²", None), ("-1", None), ("1e9", None)):
+        said = f'<s3xml cursor="{{}}" total="{total}" results="{total}"/>'.encode()
+        with client(serve((200, {"Content-Type": "text/xml"}, said)).url) as http:
+            batch = S3SyncPeer(http, "urn:uuid:me", lambda name: None, Limits()).pull(Task(1, ORG), {}, 10, None)
+            batch.close()
+        assert (batch.total, batch.count) == (kept, kept)
 
 
 def test_of_a_fate_nobody_here_knows_the_others_tell_nothing(serve: Any) -> None:

@@ -10,7 +10,7 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Iterable, Iterator, Mapping, NamedTuple, Sequence
 
-from ..errors import ConfigurationError, SyncError
+from ..errors import ConfigurationError, PeerRefused, SyncError
 from ..hosts.table import StoredRow
 from ..index.digest import DELETED
 from ..index.vector import Order
@@ -195,9 +195,11 @@ class OwnPeer(Work):
             if page.table in names:
                 known = alias.known(site, page.table, [row[0] for row in page.rows])
                 roll.add(page.table, ((known.get(uuid, uuid), digest, vector) for uuid, digest, vector in page.rows))
-            place = page.place
-            if not place:
+            if not page.place:
                 break
+            if page.place == place:
+                raise PeerRefused("the list of the peer's records gets no further")
+            place = page.place
         self.result.there = roll.count()
         suspects: dict[str, list[str]] = {}
         for name, rows in self.here():

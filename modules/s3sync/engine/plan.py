@@ -9,7 +9,7 @@ import abc
 from dataclasses import dataclass, field
 from typing import Iterable, Sequence
 
-from ..errors import NotPermitted, SyncError
+from ..errors import NotPermitted, PeerRefused, SyncError
 from ..s3xml.record import Record
 from . import conflicts, cursors, quarantine, survey
 from .agree import Agreement
@@ -193,6 +193,8 @@ class Pull(Work):
             self.batch(batch)
             if not batch.more:
                 return
+            if batch.scanned == place:
+                raise PeerRefused("the peer says that there is more, and gets no further")
             place = batch.scanned
 
     def batch(self, batch: Batch) -> None:

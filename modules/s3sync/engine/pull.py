@@ -5,7 +5,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as NotYet
 from typing import BinaryIO, Callable, Iterable, Iterator, Sequence, TypeVar
 
-from ..errors import NotPermitted, UnknownResource
+from ..errors import NotPermitted, PeerRefused, UnknownResource
 from ..s3xml.record import Record, Upload
 from . import attachments, cursors, quarantine, queue, waiting
 from .apply import Applier
@@ -22,6 +22,9 @@ T = TypeVar("T")
 
 #: records named in the URL of one request
 FETCH = 40
+
+#: pages in a row that end where they began: a peer may have to look through millions of rows before it finds the next change
+PAGES_ALIKE = 1000
 
 
 def wait(future: Future[T], beat: Callable[[], None]) -> T:
@@ -74,9 +77,15 @@ class Puller(Transfer):
         site.db.commit()
         with ThreadPoolExecutor(1) as pool:      # all requests: meanwhile this thread gives signs of life
             request: Future[Batch] | None = pool.submit(self.peer.pull, self.task, dict(positions), pace.limit, None)
+            idle, scanned = 0, ""
             while request is not None:
                 batch = wait(request, self.step.run.beat)
+                before, scanned = (dict(positions), scanned), batch.scanned
                 positions.update(batch.cursors or {})
+                idle = idle + 1 if (positions, scanned) == before else 0
+                if batch.more and idle > PAGES_ALIKE:
+                    batch.close()
+                    raise PeerRefused("the peer says again and again that there is more, and gets no further")
                 pace.took(batch.count or pace.limit, batch.bytes)
                 request = None
                 if batch.more:

@@ -98,8 +98,8 @@ class S3SyncPeer(Peer):
                 raise DocumentError("the answer has no cursor")
             total, count = attributes.get("total", ""), attributes.get("results", "")
             return Batch(iter(document), {str(k): str(v) for k, v in cursors.items()}, attributes.get("more") == "true",
-                         int(total) if total.isdigit() else None, answer.bytes_wire, answer.date,
-                         attributes.get("scanned", ""), int(count) if count.isdigit() else None, answer.close)
+                         _number(total), answer.bytes_wire, answer.date, attributes.get("scanned", ""), _number(count),
+                         answer.close)
         except ValueError as error:
             answer.close()
             raise DocumentError("the answer has no cursor", remote=True) from error
@@ -147,3 +147,8 @@ def _changes(listed: object) -> list[tuple[str, str, str, list[tuple[str, str, s
             changes = [(str(c[0]), str(c[1]), str(c[2])) for c in entry[3] if isinstance(c, list) and len(c) == 3]
             found.append((str(entry[0]), str(entry[1]), str(entry[2]), changes))
     return found
+
+
+def _number(text: str) -> int | None:
+    """A number of records, if it is one that any database can keep."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else None
