@@ -47,7 +47,9 @@ def turn_back(application: Application, python: str = sys.executable) -> tuple[i
     with tempfile.TemporaryDirectory() as folder:
         script = Path(folder) / "passwords.py"
         script.write_text(SCRIPT, encoding="utf-8")
-        command = [python, "web2py.py", "-S", application.folder.name, "-M", "-R", str(script)]
+        # a path means what it means to who typed it; its links stay as they are: a virtual environment's is one
+        interpreter = os.path.abspath(python) if os.path.dirname(python) else python
+        command = [interpreter, "web2py.py", "-S", application.folder.name, "-M", "-R", str(script)]
         try:
             done = subprocess.run(command, cwd=root, env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}, capture_output=True,
                                   text=True, timeout=PATIENCE, stdin=subprocess.DEVNULL, check=False)
