@@ -46,7 +46,12 @@ class Shared(NamedTuple):
 
 
 class Helper:
-    """Helps with runs of this site. Parameters as of `Runner`; `connect` does not tell the peer that a run begins."""
+    """Helps with a run of this site. Parameters as of `Runner`; `connect` does not tell the peer that a run begins.
+
+    Attributes
+    ----------
+    done : steps that came to their end here, also if the run was left early
+    """
 
     def __init__(self, site: Site, connect: Callable[[Repository, Site], Callable[[], Peer]], stop: Stop | None = None,
                  clock: Callable[[], datetime] = datetime.now) -> None:
@@ -55,6 +60,7 @@ class Helper:
         self.stop = stop or Stop()
         self.clock = clock
         self.owner = f"{own_name()}/{secrets.token_hex(3)}"
+        self.done = 0
 
     def help(self, run_id: int) -> int:
         """Work on the steps of a run as long as some wait; returns how many came to their end here.
@@ -85,7 +91,7 @@ class Helper:
         except Interrupted as error:
             site.rollback()
             logger.info("%s leaves run %s: %s", self.owner, run.id, error.message)
-            return 0
+            return self.done
         finally:
             peer.close()
 
@@ -95,7 +101,7 @@ class Helper:
         return Shared(run_id, int(rows[0][0]), rows[0][1] or "", rows[0][2] == "manual") if rows else None
 
     def _work(self, run: Shared, repository: Repository, peer: Peer, part: Part) -> int:
-        site, count = self.site, 0
+        site = self.site
         board = Board(site, repository.id, run.id, self.owner, plan(tasks(site.db.dal, repository.id)))
         while any(state.status == "waiting" for state in board.states().values()):
             claim = board.claim(helping=True)
@@ -106,16 +112,16 @@ class Helper:
                 continue
             try:
                 failure = self._step(run, repository, peer, part, board, claim)
-                count += not isinstance(failure, LEAVES)
+                self.done += not isinstance(failure, LEAVES)
             except LeaseLost:                   # somebody else goes on with it
                 site.rollback()
-                return count
+                return self.done
             finally:
                 site.recover()
                 claim.lease.release()
             if isinstance(failure, LEAVES):
-                return count
-        return count
+                return self.done
+        return self.done
 
     def _step(self, run: Shared, repository: Repository, peer: Peer, part: Part, board: Board, claim: Claim) -> SyncError | None:
         """Do a step that is ours; what ended it early. Raises LeaseLost if it is ours no more."""
