@@ -215,6 +215,8 @@ def _select(table: str, name: str, kind: str, dialect: str) -> str:
         return f"substr(replace({column}, ' ', 'T') || 'T00:00:00', 1, 19)"
     if kind == "json" and dialect == "postgres":
         return f"CAST({column} AS TEXT)"          # its driver would decode it: a string would not be told from JSON text
+    if dialect == "mysql" and kind == "time":     # its driver makes a duration of it, whose text has no leading zero
+        return f"TIME_FORMAT({column}, '%H:%i:%s')"
     if dialect == "sqlite" and kind in ("date", "time"):
         return f"CAST({column} AS TEXT)"
     return column

@@ -124,6 +124,7 @@ def test_one_of_each(sites: tuple[Typed, Typed], plain: bool) -> None:
     row = b.get(TABLE, "u")
     assert {name: row[name] for name in values} == values and type(row.active) is bool
     assert (row.other, row.others) == (row.id, [row.id])
+    assert state(a)["u"]["hour"] == state(b)["u"]["hour"] == "03:04:05"       # on every database: digests are made of it
 
 
 @pytest.mark.parametrize("plain", [False, True])
