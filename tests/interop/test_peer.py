@@ -38,11 +38,11 @@ def test_a_push_arrives_or_the_log_says_what_the_peer_lacks(eden: Eden, peer: Ed
     assert known_to_each_other(eden, peer, RESOURCE, 3) == repository
     entries = run(eden, repository)
     pushed = [entry for entry in entries if entry[0] == "push/outgoing"]
-    assert len(pushed) == 1, entries
+    assert pushed, entries
     if lacks_its_repair(entries):
         assert identity not in peer.records("org/organisation.xml")
         return
-    assert pushed[0][1] == "success", entries
+    assert {entry[1] for entry in pushed} == {"success"}, entries          # the site may have other tasks with that peer
     assert _values(peer)[identity] == {"name": name, "comments": "first"}
     eden.shell(f"db(s3db.{RESOURCE}.uuid == {identity!r}).update(comments='second')")
     entries = run(eden, repository)
@@ -50,7 +50,8 @@ def test_a_push_arrives_or_the_log_says_what_the_peer_lacks(eden: Eden, peer: Ed
     assert _values(peer)[identity] == {"name": name, "comments": "second"}
     entries = run(eden, repository)
     up_to_date = ["push/outgoing", "success", "No data to send (already up-to-date)"]
-    assert [entry for entry in entries if entry[0] == "push/outgoing"] == [up_to_date], entries
+    pushed = [entry for entry in entries if entry[0] == "push/outgoing"]
+    assert pushed == [up_to_date] * len(pushed), entries
 
 
 def _values(site: Eden) -> dict[str, dict[str, str | None]]:
