@@ -37,6 +37,15 @@ class BenchError(RuntimeError):
     """A site did not do what it should: the figures would be worth nothing"""
 
 
+#: makes the indices that `s3sync doctor` asks for on the application's tables
+INDICES = """
+from s3sync.tables import host_indices
+site = s3sync_app.site()
+for index in host_indices.missing(site.db, site.host, arguments):
+    host_indices.create(site.db, index)
+"""
+
+
 @dataclass
 class Figures:
     """What one job took: wall and processor time in seconds, bytes on the wire, peak memory of both processes."""
@@ -112,6 +121,7 @@ class Pair:
                            "password": self._password},
             "tasks": [], "user": None, "permissions": {}})
         for site in self.sites:
+            site.shell(INDICES, tables)
             site.configure(migrate=False)        # as in production
             site.storage.save("empty")
 

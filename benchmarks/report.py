@@ -74,6 +74,7 @@ transaction each, into the same kind of database with the same tables and indice
 program that does the same; for changes it updates rows by uuid. The floor knows no identities, versions, conflicts, validators,
 permissions, progress or errors. *xmlfile* is lxml writing the same elements from values in memory.
 
+The tables have the indices that `s3sync doctor` asks for (on *modified_on*): without them each run reads the whole table.
 Floor and s3sync take turns; figures are medians, the spread is the least and the most, ratios are to the floor of the same
 repeat. MB are peak memory of a whole process; the client's needs about 65 MB before it does anything, a server whose ten
 threads have answered some requests about 130 MB, whatever it was asked. CPU s are of client + server process, without
