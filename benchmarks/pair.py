@@ -21,6 +21,7 @@ HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "examples" / "demo"))
 
 from document import Pages  # noqa: E402
+from s3sync.engine.pace import Pace  # noqa: E402
 from sites import Site, SiteError, free_port  # noqa: E402, F401
 from storage import Storage  # noqa: E402
 from subject import BATCH, SUBJECTS, Subject  # noqa: E402
@@ -162,20 +163,25 @@ class Pair:
                        found["peak_kb"], self.server.peak_kb(), found["seconds"])
 
     def export(self, subject: Subject, expected: int, pages: Pages | None = None) -> Figures:
-        """The server alone: all pages asked for, one after the other, and thrown away (or kept in `pages`)."""
+        """The server alone: all pages asked for as a client does, one after the other, and thrown away.
+
+        Or kept in `pages`, a batch each.
+        """
         self.server.forget_peak()
         cpu, own = self.server.cpu(), time.process_time()
         place = urlsplit(self.server.url)
         credentials = base64.b64encode(f"{ACCOUNT}:{self._password}".encode()).decode()
         headers = {"Authorization": f"Basic {credentials}", "Accept-Encoding": "gzip"}
         asked = {"resource": subject.resource, "repository": self._uuid, "s3sync": "1", "include_deleted": "True",
-                 "limit": str(BATCH), "cursor": "{}"}
+                 "cursor": "{}"}
         if not subject.components:
             asked["mcomponents"] = "None"
         records = size = 0
+        pace = Pace(BATCH)
         began = time.perf_counter()
         connection = http.client.HTTPConnection(place.hostname or "", place.port)
         while True:
+            asked["limit"] = str(pace.limit if pages is None else BATCH)
             connection.request("GET", f"{place.path}/sync/sync.xml?{urlencode(asked)}", headers=headers)
             answer = connection.getresponse()
             body = answer.read()
@@ -186,6 +192,7 @@ class Pair:
                 body = gzip.compress(body, 1)
             said = attributes(body)
             records += int(said["results"])
+            pace.took(int(said["results"]), len(body))
             if pages is not None:
                 pages.add(body)
             if said["more"] != "true":

@@ -235,10 +235,13 @@ def _string_compact(name: str) -> FieldEncoder:
     opening, with_value = f'<data field="{name}">', f'<data field="{name}" value="'
 
     def string(value: str, record: Record) -> str:
-        if not value.isprintable():
-            value = clean(value)
-            if FORBIDDEN.search(value) is not None:      # our own peers read them from JSON
-                return f'{with_value}{attribute(quote(value))}"/>'
+        if value.isprintable():                          # as `text`: a call less for most of all values
+            if "&" in value or "<" in value or ">" in value:
+                value = value.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+            return f"{opening}{value}</data>"
+        value = clean(value)
+        if FORBIDDEN.search(value) is not None:          # our own peers read them from JSON
+            return f'{with_value}{attribute(quote(value))}"/>'
         return f"{opening}{text(value)}</data>"
     return string
 

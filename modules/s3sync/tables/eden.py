@@ -91,7 +91,7 @@ def define(db: Any, T: Callable[[str], Any] | None = None, user_id: Callable[[],
     user_id : who is logged in, for the columns that record it
     auth_user : False = never refer to ``auth_user``
     only : names of the tables to define
-    migrate : False = they exist in the database and are as they are defined here
+    migrate : False = they exist in the database and are as they are defined here, and no form is made of them
     """
     text: Callable[[str], Any] = T or str
     scheduler_task = "reference scheduler_task" if "scheduler_task" in db.tables else "integer"
@@ -99,9 +99,15 @@ def define(db: Any, T: Callable[[str], Any] | None = None, user_id: Callable[[],
     uploads = os.path.join(os.path.dirname(os.path.abspath(folder)), "uploads", "datasets") if folder else None
 
     def table(name: str, *fields: Field, meta: bool = True) -> None:
-        if name in only and name not in db.tables:
-            own = {} if migrate else {"migrate": False}
-            db.define_table(name, *fields, *(meta_fields(db, user_id, auth_user) if meta else ()), **own)
+        if name not in only or name in db.tables:
+            return
+        columns = [*fields, *(meta_fields(db, user_id, auth_user) if meta else ())]
+        if migrate:
+            db.define_table(name, *columns)
+            return
+        for column in columns:          # nobody is shown a form: validators take pyDAL as long to make as the rest
+            column.requires = None
+        db.define_table(name, *columns, migrate=False)
 
     def secret(name: str, label: str) -> Field:
         # newer pyDAL hashes password fields unless told otherwise, and a hash cannot be sent to a peer
