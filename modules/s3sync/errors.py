@@ -13,7 +13,7 @@ __all__ = [
     "AuthenticationFailed", "NotAuthenticated", "NotPermitted", "NotRegistered", "OtherAccount", "PushNotAccepted",
     "UnknownResource", "UnknownRepository", "BadFilter", "BadRequest", "DocumentError", "DocumentTruncated",
     "DocumentTooLarge", "EmptyAnswer", "PeerRefused", "PeerFailed", "PeerBusy", "Interrupted", "AlreadyRunning",
-    "LeaseLost", "DatabaseFailed", "RecordError", "FileUnavailable", "SecretError", "InstallError",
+    "LeaseLost", "DatabaseFailed", "RecordError", "FileUnavailable", "FileRefused", "SecretError", "InstallError",
 ]
 
 
@@ -222,6 +222,18 @@ class FileUnavailable(SyncError):
     code = "file"
     transient = True
     remote = True
+
+
+class FileRefused(FileUnavailable):
+    """The file of a record was refused"""
+    code = "file-refused"
+    remote = False
+    status = 400
+
+    def __init__(self, detail: str = "", *, digest: str = "", hint: str = "", remote: bool | None = None,
+                 retry_after: float | None = None) -> None:
+        super().__init__(detail, hint=hint, remote=remote, retry_after=retry_after)
+        self.digest = digest               #: of its content
 
 
 class RecordError(SyncError):

@@ -303,3 +303,28 @@ def test_push_to_a_plain_eden(museum: Callable[..., Museum]) -> None:
     assert here.run(repository)["result"] in ("success", "warning")
     assert eden.holds(mine) == ("mine-ö.png", CONTENT)            # by the URL in the document
     assert [line.split(" ")[0] for line in here.downloads()] == [USER["email"]]
+
+
+def test_refused_by_the_applications_own_validators(museum: Callable[..., Museum]) -> None:
+    here, eden = museum("here"), museum("eden", plain=True)
+    with (here.site.appdir / "models" / "02_pictures.py").open("a") as model:
+        model.write('db.doc_image.file.requires = IS_EMPTY_OR([IS_IMAGE(error_message=T("No picture")), IS_LENGTH(5000)])\n')
+    eden.knows(here, url=False)
+    repository = here.knows(eden, mode=1)
+    picture = base64.b64decode("R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7")
+    good, bad = eden.picture("good", picture, "good.gif"), eden.picture("bad", b"text", "bad.gif")
+    large = eden.picture("large", picture + bytes(5000), "large.gif")
+    said = here.run(repository)
+    assert said["result"] == "warning" and "does not take bad.gif: No picture" in said["log"]
+    assert "does not take large.gif: Enter from 0 to 5000 characters" in said["log"] and good not in said["log"]
+    assert (here.holds(good), here.holds(bad), here.holds(large)) == (("good.gif", picture), "bad", "large")
+    here.run(repository)
+    asked = len(eden.downloads())
+    assert "2 waiting" in here.run(repository)["log"]
+    assert len(eden.downloads()) == asked                       # once more with the next run, then at growing intervals
+    # What Eden pushes is taken in the same way: the record, not its file.
+    other = eden.picture("pushed", b"text", "pushed.png")
+    here.push(document(f"{eden.site.url}/default/download/{eden.stored(other).name}", other), eden.uuid)
+    assert here.holds(other) == "pushed"
+    waits = here.site.sql("SELECT error FROM sync_waiting WHERE record_uuid = ?", [other])
+    assert "does not take pushed.png: No picture" in waits[0]["error"]

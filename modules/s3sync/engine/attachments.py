@@ -9,9 +9,10 @@ from datetime import datetime, timedelta
 from typing import BinaryIO, Callable, Collection, Iterable, Mapping, NamedTuple, Optional, Sequence
 from urllib.parse import unquote
 
-from ..errors import BEYOND_THE_FILE, FileUnavailable
-from ..hosts.files import MARK, UNNAMED, Files, content_digest, name_digest
+from ..errors import BEYOND_THE_FILE, FileRefused, FileUnavailable
+from ..hosts.files import MARK, NAMELESS, UNNAMED, Files, content_digest, name_digest
 from ..hosts.table import TableMap
+from ..hosts.upload import refusal
 from ..s3xml.record import Lack, Record, Upload
 from .site import Site
 from .waiting import Missing
@@ -85,17 +86,23 @@ def _collect(site: Site, table: TableMap, field: str, records: Sequence[Record],
     digests = {key: u.stored or known.get(names.get(key, ""), "") for key, u in uploads.items()}
     here = files.local(table.name, field, {d for d in digests.values() if d})
     lacking = [r for r in records if digests[id(r)] not in here]
-    later = _postponed(site, table.name, field, lacking)
+    wanted = bool(lacking) and any_wanted(site, table.name)
+    later = _postponed(site, table.name, field, lacking) if wanted else {}
     for record in records:
         upload, digest = uploads[id(record)], digests[id(record)]
         if digest not in here and field not in (record.lacks or {}):
             key = digest or f"{UNNAMED}{name_digest(names.get(id(record)) or upload.filename)}"
+            named = bool(digest)
             try:
                 reason = later.get((str(record.uuid), key))
                 if reason is not None:
                     raise FileUnavailable(reason)
-                digest = _taken(files, table, field, upload, digest, source)
+                digest = _taken(site, table, field, upload, digest, source)
             except FileUnavailable as error:
+                if isinstance(error, FileRefused) and not digest:        # its content is known, all the same
+                    key = digest = error.digest
+                    if id(record) in names:
+                        files.remember(table.name, field, names[id(record)], digest, False)
                 record.lacks = {**(record.lacks or {}), field: Lack(key, error.detail, upload)}
                 if not digest:
                     record.values.pop(field)
@@ -104,10 +111,24 @@ def _collect(site: Site, table: TableMap, field: str, records: Sequence[Record],
                 here[digest] = ""
                 if id(record) in names:
                     files.remember(table.name, field, names[id(record)], digest, False)
+                if wanted and named:               # others may wait for the same
+                    arrived(site, table, field, digest)
         record.values[field] = Upload("", "", digest)
 
 
-def _taken(files: Files, table: TableMap, field: str, upload: Upload, digest: str, source: Source | None) -> str:
+def inspect(site: Site, table: TableMap, field: str, filename: str, content: BinaryIO) -> None:
+    """Raise FileRefused where the application's own form would not take a file; else leaves it at its beginning."""
+    filename = filename or NAMELESS
+    reason = refusal(site.host.file_validators(table.name, field), field, filename, content)
+    if reason:
+        digest = ""
+        if not content.closed:
+            content.seek(0)
+            digest = content_digest(content)
+        raise FileRefused(f"this site does not take {filename}: {reason}", digest=digest)
+
+
+def _taken(site: Site, table: TableMap, field: str, upload: Upload, digest: str, source: Source | None) -> str:
     """Fetch and store a file; its digest."""
     if source is None or not (upload.url or digest):
         raise FileUnavailable("it did not come with its record")
@@ -119,13 +140,12 @@ def _taken(files: Files, table: TableMap, field: str, upload: Upload, digest: st
             if content_digest(content) != digest:
                 raise FileUnavailable("the peer gives another file in its place")
             content.seek(0)
-        return files.store(table, field, content, upload.filename)
+        inspect(site, table, field, upload.filename, content)
+        return Files(site.db).store(table, field, content, upload.filename)
 
 
 def _postponed(site: Site, name: str, field: str, records: Sequence[Record]) -> dict[tuple[str, str], str]:
     """By record and key, why files could not be had whose next attempt is not due yet."""
-    if not records or not any_wanted(site, name):
-        return {}
     return {(row[0], row[1]): row[2] or "" for row in site.db.rows_in(
         'SELECT "record_uuid", "target_uuid", "error" FROM "sync_waiting" WHERE "tablename" = ? AND "fieldname" = ? '
         'AND "target_table" = ? AND "next_on" > ? AND "record_uuid" IN ({})', [str(r.uuid) for r in records],
@@ -268,7 +288,7 @@ def fetched(site: Site, file: Wanted, source: Source, repository_id: int) -> Non
     if before is None:                           # it came with another record's
         return
     try:
-        _taken(Files(site.db), table, file.field, Upload(before.filename, "", file.key), file.key, source)
+        _taken(site, table, file.field, Upload(before.filename, "", file.key), file.key, source)
     except FileUnavailable as error:
         remember(site, [(file, before._replace(reason=error.detail))], repository_id)
     else:

@@ -85,6 +85,8 @@ class Checker:
 
     def _validate(self, name: str, values: dict[str, Any], validators: list[Validator], row: StoredRow | None) -> str:
         original = values[name]
+        if original is not None and name in self.table.uploads:
+            return ""                            # they were asked when the file was taken
         if name in self.table.references or name in self.table.list_references:
             return ""                            # whether the target exists is found out when it is resolved
         given = value = "" if original is None else self.table.python_value(name, original)

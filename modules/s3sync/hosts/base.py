@@ -171,6 +171,10 @@ class Host(abc.ABC):
     def validators(self, tablename: str) -> Mapping[str, list[Any]]:
         """Validators by field name, for fields that have any beyond what their type implies."""
 
+    def file_validators(self, tablename: str, field: str) -> list[Any]:
+        """What the application asks of the files of an upload field: validators, called with what a form would bring."""
+        return []
+
     @abc.abstractmethod
     def can(self, method: str, tablename: str) -> bool:
         """May the present user create/read/update/delete records of this table?"""

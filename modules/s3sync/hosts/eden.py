@@ -34,6 +34,9 @@ KEPT = frozenset((
     "IS_ONE_OF", "IS_ONE_OF_EMPTY", "IS_ONE_OF_EMPTY_SELECT", "IS_UTC_OFFSET", "IS_TIME_INTERVAL_WIDGET", "IS_JSONS3",
     "IS_LOCATION", "IS_IMAGE", "IS_UPLOAD_FILENAME", "IS_SITE_SELECTOR", "IS_PERSON_GENDER"))
 
+#: validators of files that read what the browser has made of the picture from another field of the form
+FORMS = frozenset(("IS_PROCESSED_IMAGE",))
+
 #: those of which only the limits count, if they have any: they read what people enter, in their language
 RANGES = frozenset(("IS_INT_AMOUNT", "IS_FLOAT_AMOUNT"))
 
@@ -179,6 +182,9 @@ class EdenHost(Web2pyHost):
                 if (found := [v if (bounds := _bounds(v)) is None else partial(_within, *bounds)
                               for v in validators if not _kept(v)])}
 
+    def file_validators(self, tablename: str, field: str) -> list[Any]:
+        return [v for v in super().file_validators(tablename, field) if not _of_forms(v)]
+
     # --- super-entities, owners, realms -------------------------------------------------------------------------
 
     def super_entities(self, tablename: str) -> tuple[str, ...]:
@@ -318,6 +324,13 @@ def _kept(validator: Any) -> bool:
         inner = validator.other
         return all(_kept(v) for v in (inner if isinstance(inner, (list, tuple)) else [inner]))
     return name in KEPT or _bounds(validator) == (None, None, "")
+
+
+def _of_forms(validator: Any) -> bool:
+    """Does a validator of files look at other fields of the form that they come with?"""
+    inner = getattr(validator, "other", None)
+    listed = inner if isinstance(inner, (list, tuple)) else [inner] if inner is not None else []
+    return any(kind.__name__ in FORMS for kind in type(validator).__mro__) or any(_of_forms(v) for v in listed)
 
 
 def _bounds(validator: Any) -> tuple[Any, Any, str] | None:

@@ -13,6 +13,9 @@ CHUNK = 1 << 16
 #: stands in the place of a table's name where a file is waited for
 MARK = "file:"
 
+#: what a file is called that came without a name
+NAMELESS = "file"
+
 #: before what a file is waited for under whose digest is not known
 UNNAMED = "name:"
 
@@ -103,7 +106,7 @@ class Files:
         return digest
 
     def _store(self, table: TableMap, field: str, source: BinaryIO, filename: str, digest: str) -> str:
-        name = str(table.dal_table[field].store(source, filename or "file"))
+        name = str(table.dal_table[field].store(source, filename or NAMELESS))
         self.remember(table.name, field, name, digest, True)
         return name
 

@@ -141,12 +141,13 @@ class Web2pyHost(Host):
     def validators(self, tablename: str) -> Mapping[str, list[Any]]:
         found = {}
         for field in self.dal[tablename]:
-            requires = field.requires
-            listed = requires if isinstance(requires, (list, tuple)) else [requires] if requires else []
-            needed = [v for v in listed if not _implied(v, field)]
+            needed = [v for v in _listed(field.requires) if not _implied(v, field)]
             if needed:
                 found[field.name] = needed
         return found
+
+    def file_validators(self, tablename: str, field: str) -> list[Any]:
+        return _listed(self.dal[tablename][field].requires)
 
     def condition(self, tablename: str, filters: Iterable[str]) -> str:
         if tablename not in self.dal.tables:
@@ -210,6 +211,11 @@ class Web2pyHost(Host):
             return True
         user_id = self.user_id
         return bool(user_id and self.auth.has_permission(method, tablename, 0, user_id))
+
+
+def _listed(requires: Any) -> list[Any]:
+    """A field's validators, of which pyDAL takes one, several or none."""
+    return list(requires) if isinstance(requires, (list, tuple)) else [requires] if requires else []
 
 
 def _implied(validator: Any, field: Any) -> bool:

@@ -39,7 +39,7 @@ CHECK_URL = "Check the repository's URL: it includes the application, for exampl
 CODES: dict[str, type[SyncError]] = {kind.code: kind for kind in (
     AuthenticationFailed, NotPermitted, NotRegistered, errors.OtherAccount, errors.PushNotAccepted, UnknownResource,
     errors.UnknownRepository, errors.BadFilter, errors.BadRequest, errors.DocumentError, errors.DocumentTruncated,
-    DocumentTooLarge, errors.EmptyAnswer, PeerBusy, PeerFailed,
+    DocumentTooLarge, errors.EmptyAnswer, errors.FileRefused, PeerBusy, PeerFailed,
 )}
 CODES[errors.AlreadyRunning.code] = PeerBusy
 

@@ -55,8 +55,9 @@ def receive(site: Site, request: Request, resource: str) -> Response:
         source = cast(BinaryIO, spool)
         if content_digest(source) != digest:
             raise BadRequest("the file is not the one it is called")
-        source.seek(0)
-        Files(site.db).store(site.table(resource), field, source, request.get("filename"))
+        filename = request.get("filename")
+        attachments.inspect(site, site.table(resource), field, filename, source)
+        Files(site.db).store(site.table(resource), field, source, filename)
     attachments.arrived(site, site.table(resource), field, digest)
     site.db.commit()
     return Response(body=message("success", 200, "File received"))
