@@ -17,7 +17,8 @@ help:
 	@echo 'make test       all tests'
 	@echo 'make test-databases  what must hold on every database, on PostgreSQL and MariaDB too; DATABASES=postgres,mysql'
 	@echo 'make bench      how fast it is, against the least one could do: SIZES=1000,10000 MILLION=1 DATABASES=sqlite,postgres'
-	@echo '                TABLES=plain,locations,organisations REPEATS=3; make bench-docs keeps the results in docs/'
+	@echo '                TABLES=plain,locations,organisations REPEATS=3; ADD=1 keeps earlier results of other sizes and tables'
+	@echo 'make bench-docs the last results into docs/benchmarks.md'
 	@echo 'make bench-workers  one, two and four workers on one PostgreSQL: RECORDS=10000 (in each of four tables) REPEATS=3'
 	@echo 'make torture    random schedules with everything that can go wrong (SCHEDULES=2000, FIRST=1; SEED=n for one)'
 	@echo 'make fuzz       documents made to harm, read and imported: no crash, no hang, no growth (EXAMPLES=20000 of each kind)'
@@ -44,7 +45,8 @@ test-databases: $(VENV)/.done
 bench: $(BENCH)/.done
 	@case "$(or $(DATABASES),postgres)" in *postgres*) scripts/need-packages postgresql;; esac
 	@exec $(BENCH)/bin/python benchmarks $(if $(SIZES),--sizes $(SIZES)) $(if $(MILLION),--million) \
-		$(if $(DATABASES),--databases $(DATABASES)) $(if $(TABLES),--tables $(TABLES)) $(if $(REPEATS),--repeats $(REPEATS))
+		$(if $(DATABASES),--databases $(DATABASES)) $(if $(TABLES),--tables $(TABLES)) $(if $(REPEATS),--repeats $(REPEATS)) \
+		$(if $(ADD),--add)
 
 # one, two and four workers on one PostgreSQL
 bench-workers: $(BENCH)/.done

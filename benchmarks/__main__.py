@@ -8,7 +8,7 @@ import shutil
 import sys
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, Callable
 
 from rich.console import Console
 
@@ -18,7 +18,7 @@ from bench import Bench
 from command import carry_out
 from pair import HERE, free_port
 from postgres import PostgresServer
-from result import Results
+from result import Results, together
 from storage import PostgresStorage, SqliteStorage, connect
 from subject import SUBJECTS
 
@@ -53,14 +53,15 @@ def options() -> argparse.Namespace:
     parser.add_argument("--databases", type=names(("sqlite", "postgres")), default=["sqlite", "postgres"])
     parser.add_argument("--tables", type=names(tuple(SUBJECTS)), default=list(SUBJECTS))
     parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--add", action="store_true", help="keep the results of other cases from the runs before")
     parser.add_argument("--profile", action="store_true", help="keep cProfile's figures of the client's runs in FOLDER/profiles")
     parser.add_argument("--folder", type=Path, default=REPOSITORY / "build" / "bench")
     parser.add_argument("--docs", action="store_true", help="no measuring: write docs/benchmarks.md from the last results")
     return parser.parse_args()
 
 
-def measure(console: Console, chosen: argparse.Namespace) -> tuple[Results, str]:
-    """Everything; returns the results and PostgreSQL's version."""
+def measure(console: Console, chosen: argparse.Namespace, note: Callable[[Results, str], None]) -> Results:
+    """Everything; `note` is told the results so far and PostgreSQL's version whenever a table is done."""
     results, version = Results(), ""
     profile = chosen.folder / "profiles" if chosen.profile else None
     if profile:
@@ -93,7 +94,8 @@ def measure(console: Console, chosen: argparse.Namespace) -> tuple[Results, str]
                                       f"{time.monotonic() - began:.0f} s", highlight=False)
                 for bench in benches:
                     bench.drop(SUBJECTS[name], size)
-        return results, version
+                note(results, version)
+        return results
     finally:
         for bench in benches:
             bench.stop()
@@ -117,7 +119,7 @@ def _version(server: PostgresServer) -> str:
 
 def write_docs(folder: Path) -> None:
     """docs/benchmarks.md and its picture, from the last results."""
-    summaries = json.loads((folder / "results.json").read_text())
+    summaries = report.read(folder)
     about = json.loads((folder / "machine.json").read_text())
     docs = REPOSITORY / "docs"
     (docs / "benchmarks.md").write_text(report.page(summaries, about))
@@ -134,11 +136,15 @@ def main() -> int:
     chosen.folder.mkdir(parents=True, exist_ok=True)
     load = os.getloadavg()[0]
 
+    kept = report.read(chosen.folder) if chosen.add else []
+
+    def note(results: Results, version: str) -> None:
+        """At once: who stops a long run keeps what it has found."""
+        report.write(chosen.folder, together(results.summaries(), kept), machine.describe(load, version))
+
     def work() -> None:
-        results, version = measure(console, chosen)
-        summaries = results.summaries()
-        report.write(chosen.folder, summaries, machine.describe(load, version))
-        report.show(console, summaries, chosen.repeats)
+        results = measure(console, chosen, note)
+        report.show(console, results.summaries(), chosen.repeats)
         if load > 0.5:
             console.print(f"[yellow]The machine was busy already (load {load:.1f}): measure again when it is quiet[/]")
         console.print(f"{chosen.folder / 'results.json'}, {chosen.folder / 'results.svg'}", highlight=False)

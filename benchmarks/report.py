@@ -62,6 +62,13 @@ def write(folder: Path, summaries: list[Summary], about: dict[str, Any]) -> None
     (folder / "results.svg").write_text(draw(summaries))
 
 
+def read(folder: Path) -> list[Summary]:
+    """What was found last; nothing if there is nothing."""
+    path = folder / "results.json"
+    found: list[Summary] = json.loads(path.read_text()) if path.exists() else []
+    return found
+
+
 INTRODUCTION = """\
 # Benchmarks
 
@@ -90,12 +97,19 @@ def page(summaries: list[Summary], about: dict[str, Any]) -> str:
     parts += [f"| {name} | {value} |\n" for name, value in about.items()]
     parts.append("\n## Bars\n\n| | where | found | |\n|---|---|---|---|\n")
     parts += [_verdict(verdict) for verdict in judge(summaries)]
-    repeats = sorted({s["repeats"] for s in summaries})
-    parts.append(f"\n## Results\n\nRepeats: {', '.join(map(str, repeats))}.\n\n![Cost curves](benchmarks.svg)\n")
+    parts.append(f"\n## Results\n\nMedians of {_repeats(summaries)}.\n\n![Cost curves](benchmarks.svg)\n")
     for database, table in dict.fromkeys((s["database"], s["table"]) for s in summaries):
         parts.append(f"\n### {table}, {database}\n\n| {' | '.join(COLUMNS)} |\n|---|{'--:|' * (len(COLUMNS) - 1)}\n")
         parts += [f"| {' | '.join(cells(s))} |\n" for s in summaries if (s["database"], s["table"]) == (database, table)]
     return "".join(parts)
+
+
+def _repeats(summaries: list[Summary]) -> str:
+    """How often what was measured: "3 repeats (plain, sqlite, 1,000,000: 1)"."""
+    usual = max(s["repeats"] for s in summaries)
+    others = dict.fromkeys(f"{s['table']}, {s['database']}, {s['records']:,}: {s['repeats']}" for s in summaries
+                           if s["repeats"] != usual)
+    return f"{usual} repeats" + (f" ({'; '.join(others)})" if others else "")
 
 
 def _verdict(verdict: Verdict) -> str:

@@ -76,8 +76,17 @@ class Results:
 
     def summaries(self) -> list[dict[str, Any]]:
         """Of all cases, in order."""
-        cases = sorted(self._cases.values(), key=lambda c: (c.database != "sqlite", c.table, c.records, JOBS.index(c.job)))
-        return [case.summary() for case in cases]
+        return sorted((case.summary() for case in self._cases.values()), key=_order)
+
+
+def together(new: list[dict[str, Any]], kept: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Summaries of this run, and those of earlier ones of what it did not measure, in order."""
+    measured = {_order(summary) for summary in new}
+    return sorted([*new, *(summary for summary in kept if _order(summary) not in measured)], key=_order)
+
+
+def _order(summary: dict[str, Any]) -> tuple[bool, str, int, int]:
+    return summary["database"] != "sqlite", summary["table"], summary["records"], JOBS.index(summary["job"])
 
 
 def speed(figures: Figures) -> float:
