@@ -1,13 +1,17 @@
 """G8: when changes stop, all sites hold the same; what came from a peer is not sent back to it."""
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import replace
+from typing import Any, Callable
 
 import pytest
 from local_sites import same
+from plain_eden import PlainPeer
 from practice import Field, conflicts, moved, set_clock, sql
 from pydal import Field as Db_Field
 
+from s3sync.engine.peer import Batch
+from s3sync.engine.run import Runner
 from s3sync.hosts.web2py import declare
 
 
@@ -155,6 +159,43 @@ def test_a_plain_eden_is_told_once_of_the_deletion_of_what_it_has_not_any_more(f
     assert [pushed(), pushed(), pushed()] == [1, 0, 0]
     assert eden.get("gis_location", gone).deleted and not eden.get("gis_location", kept).deleted
     assert field.a.get("gis_location", gone).deleted
+
+
+def test_a_plain_eden_is_told_once_per_version_of_what_it_takes_and_does_not_show(field: Field) -> None:
+    """As with gis_config "SITE_DEFAULT": each Eden keeps one of its own, and leaves it out when it is asked."""
+    eden = field.site("eden")
+    field.link(field.a, eden, "gis_location")
+    hidden, shown = (field.a.insert("gis_location", name=name) for name in ("hidden", "shown"))
+
+    class Shy(PlainPeer):
+        def _batch(self, work: Callable[[], bytes]) -> Batch:
+            batch = super()._batch(work)
+            return replace(batch, records=iter([r for r in batch.records if not (self.shy and r.uuid == hidden)]))
+
+        shy = True
+
+    peer = Shy(field.a, eden)
+
+    def pushed() -> tuple[int, str, bool]:
+        field.clock.advance(60)
+        result = Runner(field.a.open(), lambda repo, site: lambda: peer).synchronize(1)
+        said = field.a.db(field.a.db.sync_log.mode == "push/outgoing").select(orderby=~field.a.db.sync_log.id).first().message
+        return int(field.a.steps()["gis_location", "push"].records), result, hidden in said and "does not show" in said
+
+    assert pushed() == (2, "success", False)
+    assert pushed() == (0, "warning", True)
+    assert [pushed(), pushed()] == [(0, "success", False)] * 2
+    field.a.update("gis_location", hidden, name="edited")
+    assert [pushed(), pushed(), pushed()] == [(1, "success", False), (0, "warning", True), (0, "success", False)]
+    assert eden.get("gis_location", hidden).name == "edited" and eden.get("gis_location", shown).name == "shown"
+    peer.shy = False                             # it shows it after all: no news, until somebody edits it there
+    assert [pushed(), pushed()] == [(0, "success", False)] * 2
+    field.clock.advance(60)
+    eden.update("gis_location", hidden, name="theirs")
+    pushed()
+    assert field.a.get("gis_location", hidden).name == "theirs" and pushed() == (0, "success", False)
+    field.a.delete("gis_location", hidden)
+    assert [pushed()[0], pushed()[0]] == [1, 0] and eden.get("gis_location", hidden).deleted
 
 
 def test_rows_of_a_components_table_that_belong_to_nothing_stay_at_home(field: Field) -> None:

@@ -179,7 +179,10 @@ class Agreement:
                  versions.get(str(r.uuid), none).vector) for r in records if r.modified_on])
 
     def absent(self, table: str, versions: Mapping[str, Version]) -> dict[str, Agreed]:
-        """Agree that these records, which are deleted here, are not there either; what is agreed on them now."""
+        """Agree that the peer, which took these versions, shows nothing of them for good; what is agreed on them now.
+
+        They are deleted, and it has no such records any more; or it takes such records and never gives them.
+        """
         self.site.db.upsert(
             "sync_agreed", ("repository_id", "tablename", "record_uuid"), ("local_digest", "vector"), [
                 (self.repository_id, table, uuid, version.digest, version.vector) for uuid, version in versions.items()])

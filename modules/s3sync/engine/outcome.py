@@ -77,6 +77,8 @@ class Counts:
     conflicts: int = 0
     errors: list[str] = field(default_factory=list)     #: the first few reasons, for the log
     files: list[str] = field(default_factory=list)      #: the first few files that did not come with their records, likewise
+    hidden: list[str] = field(default_factory=list)     #: the first few records that a plain Eden took and does not show
+    hides: int = 0                                      #: how many these are
     refused: dict[str, str] = field(default_factory=dict)       #: tables of which the peer gives no records, and what it says
     again: dict[tuple[str, str], tuple[str, bool]] = field(default_factory=dict)    #: rejected ones that may yet get through
 
@@ -99,6 +101,13 @@ class Counts:
                 if len(self.errors) < 5:
                     self.errors.append(text)
 
+    def hide(self, records: Iterable[str]) -> None:
+        """A plain Eden has taken these records, each "table uuid", and does not show them: nothing is sent of them."""
+        for text in records:
+            self.hides += 1
+            if len(self.hidden) < 5:
+                self.hidden.append(text)
+
     def _forget(self, key: tuple[str, str]) -> None:
         text, waited = self.again.pop(key)
         self.records -= 1
@@ -109,8 +118,8 @@ class Counts:
 
     def copy(self) -> Counts:
         """As they are now."""
-        return replace(self, errors=list(self.errors), files=list(self.files), refused=dict(self.refused),
-                       again=dict(self.again))
+        return replace(self, errors=list(self.errors), files=list(self.files), hidden=list(self.hidden),
+                       refused=dict(self.refused), again=dict(self.again))
 
     @property
     def changed(self) -> int:

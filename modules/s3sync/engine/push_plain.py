@@ -81,11 +81,13 @@ class PlainPusher(Transfer):
         there = self._read(name, uuids)
         known = self.agreement.known(name, uuids)
         versions = site.index.versions(name, uuids)
-        # told of a deletion, and it has no such record any more: it has deleted it for good, or never took it
-        gone = {u: v for u, v in versions.items() if v.deleted and u not in there and u in known
+        # It has taken this very version and shows nothing of it: of what is deleted, because it has deleted it for good or never
+        # had it; of what is not, because it keeps such records to itself, or under a name of its own.
+        gone = {u: v for u, v in versions.items() if u not in there and u in known
                 and known[u].sent_digest == v.digest != known[u].local}
         if gone:
             known.update(self.agreement.absent(name, gone))
+            self.step.counts.hide(f"{name} {u}" for u, v in gone.items() if not v.deleted)
         bad = quarantine.holds(site, self.repository_id, "pull", name, uuids)       # edits there that we could not take
         bad |= conflicts.waiting_for_a_person(site, name, uuids)
         left = [u for u in uuids if u in versions and u not in bad and (u not in known or known[u].local != versions[u].digest)]

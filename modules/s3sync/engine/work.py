@@ -113,7 +113,14 @@ def summary(step: Step, quarantined: int = 0, undecided: int = 0) -> tuple[str, 
 def _summary(step: Step) -> tuple[str, str]:
     result, message = _counted(step)
     refused = "; ".join(f"{table}: {reason}" for table, reason in sorted(step.counts.refused.items()))
-    return result, f"{message}. What is waited for cannot be asked for: {refused}" if refused else message
+    if refused:
+        message += f". What is waited for cannot be asked for: {refused}"
+    if step.counts.hides:
+        more = f"; and {step.counts.hides - len(step.counts.hidden)} more" if step.counts.hides > len(step.counts.hidden) else ""
+        message += (f". The peer took {step.counts.hides} record{'s' if step.counts.hides > 1 else ''} in an earlier run that it "
+                    f"does not show when asked: sent again only when they change here: {'; '.join(step.counts.hidden)}{more}")
+        result = "warning" if result == "success" else result
+    return result, message
 
 
 def _counted(step: Step) -> tuple[str, str]:
