@@ -188,7 +188,7 @@ class OwnPeer(Work):
     """With a peer of our kind."""
 
     def compare(self, roll: Roll) -> None:
-        site, place = self.site, ""
+        site, place, been = self.site, "", set()
         names = set(site.scope(self.task.resource, self.task.components))
         while True:
             page = self.peer.inventory(self.task, place, PAGE)
@@ -197,9 +197,10 @@ class OwnPeer(Work):
                 roll.add(page.table, ((known.get(uuid, uuid), digest, vector) for uuid, digest, vector in page.rows))
             if not page.place:
                 break
-            if page.place == place:
+            if page.place in been:
                 raise PeerRefused("the list of the peer's records gets no further")
             place = page.place
+            been.add(place)
         self.result.there = roll.count()
         suspects: dict[str, list[str]] = {}
         for name, rows in self.here():

@@ -187,15 +187,16 @@ class Pull(Work):
     def pages(self) -> None:
         """What the peer would send."""
         positions = cursors.load(self.site, self.repository.uuid, self.task.id, "pull", scope_digest(self.task))
-        place = ""
+        place, been = "", {""}
         while True:
             batch = self.peer.preview(self.task, positions, place)
             self.batch(batch)
             if not batch.more:
                 return
-            if batch.scanned == place:
+            if batch.scanned in been:
                 raise PeerRefused("the peer says that there is more, and gets no further")
             place = batch.scanned
+            been.add(place)
 
     def batch(self, batch: Batch) -> None:
         """Foretell what becomes of these."""
