@@ -20,7 +20,8 @@ help:
 	@echo '                TABLES=plain,locations,organisations REPEATS=3; ADD=1 keeps earlier results of other sizes and tables'
 	@echo 'make bench-docs the last results into docs/benchmarks.md'
 	@echo 'make bench-workers  one, two and four workers on one PostgreSQL: RECORDS=10000 (in each of four tables) REPEATS=3'
-	@echo 'make torture    random schedules with everything that can go wrong (SCHEDULES=2000, FIRST=1; SEED=n for one)'
+	@echo 'make torture    random schedules with everything that can go wrong (SCHEDULES=2000, FIRST=1, JOBS=processes; SEED=n for one)'
+	@echo 'make machine    the same sites and faults, chosen by hypothesis, which shrinks what fails (EXAMPLES=1000)'
 	@echo 'make fuzz       documents made to harm, read and imported: no crash, no hang, no growth (EXAMPLES=20000 of each kind)'
 	@echo 'make lint       ruff and mypy'
 	@echo 'make test-gluon-scheduler WEB2PY_SOURCE=<tree>'
@@ -63,7 +64,11 @@ test-gluon-scheduler: $(COMPATIBILITY)/.done
 SCHEDULES = 2000
 
 torture: $(VENV)/.done
-	@$(PYTHON) tests/torture $(if $(SEED),--seed $(SEED),$(SCHEDULES) $(if $(FIRST),--first $(FIRST)))
+	@$(PYTHON) tests/torture $(if $(SEED),--seed $(SEED),$(SCHEDULES) $(if $(FIRST),--first $(FIRST)) $(if $(JOBS),--jobs $(JOBS)))
+
+machine: EXAMPLES = 1000
+machine: $(VENV)/.done
+	@S3SYNC_MACHINE_EXAMPLES=$(EXAMPLES) $(PYTHON) -m pytest $(PYTEST) tests/torture/test_machine.py
 
 EXAMPLES = 20000
 
@@ -103,4 +108,4 @@ $(COMPATIBILITY)/.done: $(SETUP)
 	@scripts/make-venv $(COMPATIBILITY) "$$(scripts/find-python newest)" web2py-source
 	@touch $@
 
-.PHONY: help demo demo-once test fuzz torture test-gluon-scheduler bench bench-workers bench-docs lint clean
+.PHONY: help demo demo-once test fuzz torture machine test-gluon-scheduler bench bench-workers bench-docs lint clean

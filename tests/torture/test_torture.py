@@ -6,7 +6,8 @@ import sys
 import time
 from pathlib import Path
 
-from schedule import Schedule, Stage
+from play import Stage
+from schedule import Schedule
 
 #: as many as that, and no longer than this
 SCHEDULES, SECONDS = 150, 150

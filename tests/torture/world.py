@@ -13,6 +13,9 @@ REFERENCES = {"gis_location": {"parent": "gis_location"}, "org_organisation": {}
               "org_office": {"organisation_id": "org_organisation", "location_id": "gis_location"}}
 META = ("id", "uuid", "mci", "deleted", "deleted_fk", "deleted_rb", "created_on", "modified_on")
 
+#: kinds of edits, and up to where a number between 0 and 1 stands for each
+EDITS = {"create": .3, "change": .75, "delete": .83, "undelete": .86, "spoil": .9, "quietly": .93, "purge": .95, "late": 1}
+
 
 class Late:
     """A record of a transaction that is still open: written under an old time, visible later."""
@@ -46,28 +49,36 @@ class People:
 
     def edit(self, site: ClockedSite) -> None:
         """One edit at a site, committed (or left open for a while)."""
+        table, number = self.rnd.choice(TABLES), self.rnd.random()
+        self.do(site, table, next(kind for kind, end in EDITS.items() if number < end))
+
+    def do(self, site: ClockedSite, table: str, kind: str) -> str:
+        """One edit of a kind, or of another where there is nothing to do it to; says what it was."""
         rnd, db = self.rnd, site.db
-        table = rnd.choice(TABLES)
         rows = db(db[table].id > 0).select(orderby=db[table].uuid)
         live = [r for r in rows if not r.deleted]
-        kind = rnd.random()
-        if not live or kind < .3:
-            self._create(site, table)
-        elif kind < .75:
+        if not live:
+            kind = "create"
+        if kind == "undelete" and len(rows) == len(live):
+            kind = "spoil"
+        if kind == "spoil" and table != "org_organisation":
+            kind = "quietly"
+        if kind == "purge" and not (table == "org_office" and self.hard):
+            kind = "late"
+        if kind in ("create", "late"):
+            self._create(site, table, late=kind == "late")
+        elif kind == "change":
             self._change(site, table, rnd.choice(live))
-        elif kind < .83:
-            self._delete(site, table, rnd.choice(live))
-        elif kind < .86 and len(rows) > len(live):
+        elif kind == "undelete":
             self._undelete(site, table, rnd.choice([r for r in rows if r.deleted]))
-        elif kind < .90 and table == "org_organisation":
+        elif kind == "spoil":
             self._spoil(site, rnd.choice(live))
-        elif kind < .93:
+        elif kind == "quietly":
             self._quietly(site, table, rnd.choice(live))
-        elif table == "org_office" and self.hard and kind < .95:
-            self._delete(site, table, rnd.choice(live), hard=True)
         else:
-            self._create(site, table, late=True)
+            self._delete(site, table, rnd.choice(live), hard=kind == "purge")
         db.commit()
+        return f"{site.name} {kind} {table}, values up to t{self.ledger.number}."
 
     def _live(self, site: ClockedSite, table: str) -> list[Any]:
         return list(site.db(site.db[table].deleted != True).select(orderby=site.db[table].uuid))  # noqa: E712 - SQL
