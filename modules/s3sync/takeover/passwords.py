@@ -3,8 +3,9 @@ from __future__ import annotations
 
 import logging
 import threading
-from typing import Any
+from typing import Any, Mapping
 
+from ..database import Database
 from ..errors import SecretError
 from ..secrets import HASHED, TYPE_AGAIN, Vault
 from ..tables.eden import utcnow
@@ -39,12 +40,17 @@ def _encrypt(db: Any, vault: Vault) -> int:
             count += _tell(db, row)
         values = {name: vault.encrypt(row[name]) for name in COLUMNS if _in_clear(row[name])}
         if values:
-            db(table.id == row.id).update_naive(**values)      # not an edit of the repository: its times stay
+            _store(db, row.id, values)
             count += len(values)
     if count:
         db.commit()
         logger.info("%d stored passwords of repositories looked after, with the key %s", count, vault.path)
     return count
+
+
+def _store(db: Any, number: int, values: Mapping[str, str | None]) -> None:
+    """This is no edit of the repository: its times and authors stay, which pyDAL would bring up to date."""
+    Database(db).update("sync_repository", list(values), [(*values.values(), number)])
 
 
 def _tell(db: Any, row: Any) -> int:
@@ -71,7 +77,7 @@ def decrypt_all(db: Any, vault: Vault) -> tuple[int, list[str]]:
         for name in COLUMNS:
             if Vault.is_encrypted(row[name]):
                 try:
-                    db(table.id == row.id).update_naive(**{name: vault.decrypt(row[name])})
+                    _store(db, row.id, {name: vault.decrypt(row[name])})
                     count += 1
                 except SecretError:
                     lost.append(str(row.name))

@@ -36,6 +36,8 @@ def test_there_and_back(here: LocalSite, tmp_path: Path) -> None:
     vault = Vault(tmp_path / "private")
     number = _repository(here, "peer", password="geheim", client_secret="s3cret", username="me")
     empty = _repository(here, "silent")
+    here.db.executesql("UPDATE sync_repository SET modified_on = '2020-02-03 04:05:06'")      # its times stay
+    here.db.commit()
     before = _stored(here, number)
     assert passwords.encrypt_all(here.db, vault) == 2
     during = _stored(here, number)
