@@ -93,7 +93,9 @@ def from_json(answer: Mapping[str, Any], status: int) -> SyncError | None:
     code = answer.get("code")
     if isinstance(code, str) and code in CODES:
         kind = CODES[code]
-        default = kind().message             # our sites repeat it before the detail
+        default = kind().message             # our sites repeat it before the detail, or before what to do
+        if message.startswith(f"{default}. "):
+            return kind(hint=message[len(default) + 2:], remote=True)
         return kind(message[len(default):].lstrip(": ") if message.startswith(default) else message, remote=True)
     if status == 403 and message == NotRegistered().message:
         return NotRegistered(remote=True, hint="Let the peer register this site as a repository")

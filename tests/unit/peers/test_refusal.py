@@ -41,10 +41,12 @@ def test_codes_are_those_of_our_answers():
     """Whatever class our server answers with comes back as the same class."""
     for name in ("AuthenticationFailed", "NotPermitted", "NotRegistered", "PushNotAccepted", "UnknownResource",
                  "UnknownRepository", "BadFilter", "BadRequest", "DocumentError", "DocumentTruncated",
-                 "DocumentTooLarge", "EmptyAnswer"):
+                 "DocumentTooLarge", "EmptyAnswer", "FileRefused"):
         sent = getattr(errors, name)("the detail")
         back = refusal.from_json({"code": sent.code, "message": sent.message}, sent.status)
         assert type(back) is type(sent) and back.remote and back.detail == "the detail"
+        advised = getattr(errors, name)(hint="Do this: it helps.")
+        assert refusal.from_json({"code": advised.code, "message": advised.message}, advised.status).message == advised.message
     back = refusal.from_json({"code": errors.AlreadyRunning.code, "message": errors.AlreadyRunning().message}, 409)
     assert type(back) is errors.PeerBusy
 
