@@ -1,11 +1,16 @@
 """G12: no success where something failed or waits; every record's fate can be found."""
 from __future__ import annotations
 
+import subprocess
+import sys
 from datetime import datetime, timedelta
 
 import pytest
 from faults import Wire
 from practice import Field, sql
+
+from s3sync.engine.standing import standing
+from s3sync.process import own_name
 
 
 def messages(field: Field) -> list[tuple[str, str]]:
@@ -123,3 +128,26 @@ def test_a_reference_that_still_waits_is_no_success(field: Field) -> None:
         field.links["a", "b"])
     assert field.run() == "warning"
     assert "1 waiting for a reference" in messages(field)[-1][1]
+
+
+DEAD = "from s3sync.process import own_name; print(own_name())"
+
+
+@pytest.mark.parametrize("worker, silent, late, words", [
+    ("alive", 5, False, ""), ("alive", 60, False, "no sign of life since"),
+    ("alive", 600, True, "is dead or gives no sign of life"),
+    ("dead", 5, True, "is dead or gives no sign of life"), ("elsewhere:1/x", 60, False, "no sign of life since")])
+def test_a_run_that_is_silent_or_dead_is_visible(field: Field, worker: str, silent: int, late: bool, words: str) -> None:
+    a = field.a
+    number = field.link(a, field.b, "gis_location", mode=1)
+    if worker == "dead":
+        worker = subprocess.run([sys.executable, "-c", DEAD], capture_output=True, text=True, check=True).stdout.strip()
+    a.db.sync_run.insert(repository_id=number, status="running", phase="pulling", started_on=a.now() - timedelta(minutes=20),
+                         heartbeat_on=a.now() - timedelta(seconds=silent), worker=own_name() if worker == "alive" else worker)
+    a.db.commit()
+    (found,) = standing(a.open())
+    assert found.late == found.trouble == late
+    said = " ".join(found.words())
+    assert words in said and ("sign of life" in said) == bool(words)
+    field.run()                                           # dead: it takes over; no lease is left of the others
+    assert field.a.run().status == "success" and not next(standing(a.open())).late

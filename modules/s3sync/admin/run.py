@@ -6,6 +6,8 @@ import json
 from types import SimpleNamespace
 from typing import Any, Iterable
 
+from ..engine.standing import QUIET
+from ..process import lives
 from ..scheduler.jobs import TASK
 from ..tables import eden
 from .job_form import TAKEN
@@ -56,12 +58,18 @@ def columns(this: Page) -> list[tuple[str, Any]]:
 
 
 def is_active(this: Page, row: Any) -> bool:
-    """Is this run going on? One without a sign of life for too long is not."""
-    if row is None or row.status != "running":
+    """Is this run going on? One whose process is dead, or without a sign of life for too long, is not."""
+    if row is None or row.status != "running" or lives(row.worker or "") is False:
         return False
     seen = row.heartbeat_on or row.started_on
     patience = datetime.timedelta(seconds=this.app.settings.lease_time)
     return seen is not None and eden.utcnow() - seen < patience
+
+
+def quiet_since(row: Any) -> datetime.datetime | None:
+    """The last sign of life of a run that should have given another one since."""
+    seen = row.heartbeat_on or row.started_on
+    return seen if seen is not None and eden.utcnow() - seen > datetime.timedelta(seconds=QUIET) else None
 
 
 def queued(db: Any, repository_id: int) -> Any:
@@ -82,7 +90,8 @@ def progress(this: Page, repository: Any) -> dict[str, Any]:
     active = is_active(this, row)
     waiting = None if active else queued(db, repository.id)
     return {
-        "run": row, "steps": steps, "active": active, "waiting": waiting, "status": status(this, row) if row else "",
+        "run": row, "steps": steps, "active": active, "quiet": quiet_since(row) if active else None, "waiting": waiting,
+        "status": status(this, row) if row else "",
         "busy": active or waiting is not None,
         "worker_alive": this.app.worker_alive(),
         "states": states(this),

@@ -5,17 +5,22 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Iterator
 
+from ..process import lives
 from . import backoff, conflicts, quarantine, queue, waiting
 from .listing import moment
 from .repository import Repository, load
 from .site import Site
+
+#: seconds after which a run should have given another sign of life
+QUIET = 30
 
 
 @dataclass(frozen=True)
 class Standing:
     """The last run of a repository, what it and those before have left behind, and the next attempt if it rests.
 
-    `status` is that of sync_run, "" if there was none; `late` tells that a run gives no sign of life any more.
+    `status` is that of sync_run, "" if there was none; `late` tells that a run is dead, or so long without a sign of life that
+    the next one takes over; `quiet_since` when it gave the last one, if it should have given another since.
     """
 
     repository: Repository
@@ -24,6 +29,7 @@ class Standing:
     finished_on: datetime | None
     message: str
     late: bool
+    quiet_since: datetime | None
     quarantined: int
     conflicts: int
     waiting: int
@@ -43,9 +49,12 @@ class Standing:
             found = [f"last run: {self.status}, began {self.started_on:%Y-%m-%d %H:%M} UTC{end}"]
             found += [f"  {self.message}"] if self.message else []
         if self.late:
-            found.append("that run gives no sign of life: the next one takes over")
+            found.append("that run is dead or gives no sign of life: the next one takes over")
+        elif self.quiet_since:
+            found.append(f"no sign of life since {self.quiet_since:%Y-%m-%d %H:%M:%S} UTC")
         if self.backoff:
-            found.append(f"{self.backoff.failures} failed runs in a row ({self.backoff.code}); scheduled runs try again from "
+            runs = f"{self.backoff.failures} runs in a row have" if self.backoff.failures > 1 else "the last run has"
+            found.append(f"{runs} failed ({self.backoff.code}); scheduled runs try again from "
                          f"{self.backoff.next_on:%Y-%m-%d %H:%M} UTC")
         for number, text in ((self.quarantined, "rejected records in quarantine"), (self.conflicts, "conflicts to be decided"),
                              (self.waiting, "records waiting for a reference or file"), (self.queued, "records queued")):
@@ -58,11 +67,13 @@ def standing(site: Site) -> Iterator[Standing]:
     """All repositories, in the order of their ids."""
     for (number,) in site.db.rows("""SELECT "id" FROM "sync_repository" WHERE "deleted" IS NULL OR "deleted" <> 'T' """
                                   'ORDER BY "id"'):
-        rows = site.db.rows('SELECT "status", "started_on", "finished_on", "message", "heartbeat_on" FROM "sync_run" '
+        rows = site.db.rows('SELECT "status", "started_on", "finished_on", "message", "heartbeat_on", "worker" FROM "sync_run" '
                             'WHERE "repository_id" = ? ORDER BY "id" DESC LIMIT 1', [number])
-        status, started, finished, message, beat = rows[0] if rows else ("", None, None, "", None)
+        status, started, finished, message, beat, worker = rows[0] if rows else ("", None, None, "", None, "")
         heard = moment(beat)
-        late = status == "running" and heard is not None and (site.now() - heard).total_seconds() > site.settings.lease_time
+        silent = (site.now() - heard).total_seconds() if status == "running" and heard is not None else 0.0
+        late = status == "running" and (silent > site.settings.lease_time or lives(worker or "") is False)
         yield Standing(load(site.db.dal, number), status or "", moment(started), moment(finished), message or "", late,
+                       heard if silent > QUIET else None,
                        quarantine.count(site, number), conflicts.count(site, number), waiting.count(site, number),
                        queue.count(site, number), backoff.state(site, number))

@@ -56,3 +56,16 @@ class TestManual:
         site.shell(RUN, {"repository": ready, "status": "running", "silent": 3600, "text": ""})
         page = admin.get(f"/sync/repository/{ready}/now")
         assert "Interrupted" in text(page) and "sync_now" in page.text
+
+    @pytest.mark.parametrize("silent, dead, said", [
+        (-60, False, ""), (90, False, "No sign of life since 20"), (90, True, "has ended"),
+        (999, False, "has ended or gives no sign of life")])
+    def test_a_run_that_fell_silent_or_died(self, site: Any, admin: Visitor, ready: int, silent: int, dead: bool,
+                                            said: str) -> None:
+        run = site.shell(RUN, {"repository": ready, "status": "running", "silent": silent, "text": ""})
+        if dead:                                          # named by the process of that shell, which has ended
+            site.shell("from s3sync.process import own_name\n"
+                       "db(db.sync_run.id == arguments).update(worker=own_name())", run)
+        page = admin.get(f"/sync/repository/{ready}/now")
+        assert ("sign of life" in text(page)) == bool(said) and said in text(page)
+        assert f'id="s3-run-status">{"Interrupted" if "ended" in said else "Running"}<' in page.text
