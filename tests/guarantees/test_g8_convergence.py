@@ -183,6 +183,7 @@ def test_a_plain_eden_is_told_once_per_version_of_what_it_takes_and_does_not_sho
         return int(field.a.steps()["gis_location", "push"].records), result, hidden in said and "does not show" in said
 
     assert pushed() == (2, "success", False)
+    assert pushed() == (1, "success", False)     # once more: it may have lost it
     assert pushed() == (0, "warning", True)
     assert [pushed(), pushed()] == [(0, "success", False)] * 2
     field.a.update("gis_location", hidden, name="edited")
@@ -263,3 +264,26 @@ def test_a_plain_eden_is_told_of_its_own_record_where_both_made_one_and_the_same
     field.a.delete(place, ours)
     runs()
     assert eden.get(place, theirs).deleted and eden.get(place, ours) is None
+
+
+def test_a_plain_eden_that_was_put_back_to_a_backup_is_sent_again_what_it_lost_before_it_was_seen_there(field: Field) -> None:
+    eden = field.site("eden")
+    field.link(field.a, eden, "gis_location")
+    new = field.a.insert("gis_location", name="new")
+    field.run(field.a, eden, plain=True)
+    eden.sql('DELETE FROM "gis_location" WHERE "uuid" = ?', new)
+    eden.db.commit()
+    field.clock.advance(60)
+    assert field.run(field.a, eden, plain=True) == "success"
+    assert eden.get("gis_location", new).name == "new"
+    field.run(field.a, eden, plain=True)
+    eden.sql('DELETE FROM "gis_location" WHERE "uuid" = ?', new)
+    eden.db.commit()
+    field.a.update("gis_location", new, name="newer")
+    field.clock.advance(60)
+    field.run(field.a, eden, plain=True)
+    eden.sql('DELETE FROM "gis_location" WHERE "uuid" = ?', new)          # lost once more, but it was seen there before
+    eden.db.commit()
+    field.clock.advance(60)
+    field.run(field.a, eden, plain=True)
+    assert eden.get("gis_location", new).name == "newer"

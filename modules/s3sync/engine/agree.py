@@ -22,6 +22,9 @@ from .site import Site
 #: characters kept of a former digest, and how many of them
 SHORT, PAST = 12, 12
 
+#: stands in the place of a digest: it was looked for after it had been sent, and not there
+UNSEEN = ""
+
 STAMP = "%Y-%m-%dT%H:%M:%S"
 
 
@@ -177,6 +180,11 @@ class Agreement:
             "sync_agreed", ("repository_id", "tablename", "record_uuid"), ("sent_on", "sent_digest", "sent_vector"), [
                 (self.repository_id, table, r.uuid, r.modified_on.replace("T", " "), versions.get(str(r.uuid), none).digest,
                  versions.get(str(r.uuid), none).vector) for r in records if r.modified_on])
+
+    def unseen(self, table: str, uuids: Sequence[str]) -> None:
+        """Remember that these records were sent, and not there when they were looked for."""
+        self.site.db.execute_in('UPDATE "sync_agreed" SET "remote_digest" = ? WHERE "repository_id" = ? AND "tablename" = ? '
+                                'AND "record_uuid" IN ({})', uuids, [UNSEEN, self.repository_id, table])
 
     def absent(self, table: str, versions: Mapping[str, Version]) -> dict[str, Agreed]:
         """Agree that the peer, which took these versions, shows nothing of them for good; what is agreed on them now.

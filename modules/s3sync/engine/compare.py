@@ -128,7 +128,8 @@ def _forget_agreement(site: Site, repository_id: int, task_id: int, direction: s
             site.db.execute_in(f'DELETE FROM "sync_agreed" {where}', uuids, [repository_id, table])
             queue.add(site, repository_id, task_id, direction, [(table, uuid) for uuid in uuids])
         else:
-            site.db.execute_in(f'UPDATE "sync_agreed" SET "local_digest" = NULL {where}', uuids, [repository_id, table])
+            site.db.execute_in(f'UPDATE "sync_agreed" SET "local_digest" = NULL, "sent_digest" = NULL {where}', uuids,
+                               [repository_id, table])
 
 
 class Work(abc.ABC):

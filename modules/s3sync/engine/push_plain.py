@@ -8,7 +8,7 @@ from io import BytesIO
 from ..s3xml.record import Record
 from ..s3xml.writer import DocumentWriter
 from . import alias, conflicts, quarantine
-from .agree import Agreement
+from .agree import UNSEEN, Agreement
 from .apply import Applier
 from .export import Exporter
 from .flatten import flatten
@@ -82,9 +82,12 @@ class PlainPusher(Transfer):
         known = self.agreement.known(name, uuids)
         versions = site.index.versions(name, uuids)
         # It has taken this very version and shows nothing of it: of what is deleted, because it has deleted it for good or never
-        # had it; of what is not, because it keeps such records to itself, or under a name of its own.
-        gone = {u: v for u, v in versions.items() if u not in there and u in known
-                and known[u].sent_digest == v.digest != known[u].local}
+        # had it; of what it has never shown, because it keeps such records to itself, or under a name of its own. The latter is
+        # sent once more before that is believed: it may have lost it. What it did show before it has lost for sure.
+        silent = {u: v for u, v in versions.items() if u not in there and u in known
+                  and known[u].sent_digest == v.digest != known[u].local}
+        self.agreement.unseen(name, [u for u, v in silent.items() if not v.deleted and known[u].remote is None])
+        gone = {u: v for u, v in silent.items() if v.deleted or known[u].remote == UNSEEN}
         if gone:
             known.update(self.agreement.absent(name, gone))
             self.step.counts.hide(f"{name} {u}" for u, v in gone.items() if not v.deleted)
