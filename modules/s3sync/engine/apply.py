@@ -244,7 +244,9 @@ class Applier:
                 same = record.deleted and row.deleted
             else:
                 values = row.values
-                same = all(values.get(field, value) == value for field, value in record.values.items())
+                merged = {**values, **record.values}
+                same = merged == values or len(merged) > len(values) and all(      # fields that are no columns here do not count
+                    values.get(field, value) == value for field, value in record.values.items())
         elif version is not None:                # there is no row, but it is known to be deleted
             mine = Mine(True, 2, (version.modified_on or "", version.digest))
             same = record.deleted

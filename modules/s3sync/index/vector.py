@@ -7,9 +7,15 @@ from __future__ import annotations
 
 import enum
 import re
-from functools import lru_cache
+from functools import lru_cache, wraps
 from hashlib import blake2s
-from typing import Mapping
+from typing import Callable, Mapping, TypeVar
+
+T = TypeVar("T")
+
+#: results that are kept, and characters of the vectors they are kept of: those of some sites. A peer may send others, but not
+#: fill the memory
+KEPT, SHORT = 4096, 200
 
 VECTOR = re.compile(r"\A[0-9a-f]{12}:[1-9][0-9]{0,17}(,[0-9a-f]{12}:[1-9][0-9]{0,17})*\Z")
 
@@ -23,26 +29,38 @@ class Order(enum.Enum):
     CONCURRENT = "concurrent"   #: each has edits the other has not seen
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=KEPT)
 def site_key(uuid: str) -> str:
     """Short name of a site (or of anything else that edits) in vectors."""
     return blake2s(uuid.encode("utf-8"), digest_size=6).hexdigest()
 
 
-@lru_cache(maxsize=65536)
-def _parse(text: str) -> tuple[tuple[str, int], ...]:
+def _kept(work_out: Callable[[str, str], T]) -> Callable[[str, str], T]:
+    """Keep the results for short texts: most records of a table have the same few vectors."""
+    known = lru_cache(maxsize=KEPT)(work_out)
+
+    @wraps(work_out)
+    def find(a: str, b: str) -> T:
+        return known(a, b) if len(a) + len(b) < SHORT else work_out(a, b)
+    return find
+
+
+def _parts(text: str) -> tuple[tuple[str, int], ...]:
     return tuple((site, int(count)) for site, count in (part.split(":") for part in text.split(","))) if text else ()
 
 
-@lru_cache(maxsize=65536)
+_known_parts = lru_cache(maxsize=KEPT)(_parts)
+_known_valid = lru_cache(maxsize=KEPT)(lambda text: VECTOR.match(text) is not None)
+
+
 def valid(text: str) -> bool:
     """Is this text, from a peer, a vector?"""
-    return len(text) < 20000 and VECTOR.match(text) is not None
+    return _known_valid(text) if len(text) < SHORT else len(text) < 20000 and VECTOR.match(text) is not None
 
 
 def parse(text: str) -> dict[str, int]:
     """Vector from its text."""
-    return dict(_parse(text))
+    return dict(_known_parts(text) if len(text) < SHORT else _parts(text))
 
 
 def dump(vector: Mapping[str, int]) -> str:
@@ -50,6 +68,7 @@ def dump(vector: Mapping[str, int]) -> str:
     return ",".join(f"{site}:{vector[site]}" for site in sorted(vector))
 
 
+@_kept
 def increment(text: str, site: str) -> str:
     """The vector after one more edit at `site` (a site_key)."""
     vector = parse(text)
@@ -57,6 +76,7 @@ def increment(text: str, site: str) -> str:
     return dump(vector)
 
 
+@_kept
 def merge(a: str, b: str) -> str:
     """The vector of a version that contains both."""
     if a == b or not b:
@@ -70,6 +90,7 @@ def merge(a: str, b: str) -> str:
     return dump(mine)
 
 
+@_kept
 def compare(mine: str, theirs: str) -> Order:
     """How `mine` stands to `theirs`."""
     if mine == theirs:
