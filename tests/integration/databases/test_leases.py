@@ -25,7 +25,8 @@ def test_processes_racing(trio: Any, tmp_path: Path) -> None:
     assert [racer.returncode for racer in racers] == [0, 0, 0, 0]
     counts = [[int(number) for number in text.split()] for text in said]
     assert sum(lost for _, lost in counts) == 0
-    assert all(had > 0 for had, _ in counts) and sum(had for had, _ in counts) > 20, counts
+    # a race it was; who waits for SQLite's lock on a busy machine may never have its turn in that time
+    assert sum(had > 0 for had, _ in counts) > 1 and sum(had for had, _ in counts) > 20, counts
 
 
 def test_only_one_of_two_takes_an_expired_lease(trio: Any) -> None:
