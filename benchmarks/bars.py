@@ -34,18 +34,16 @@ class Verdict(NamedTuple):
 def judge(summaries: list[Summary]) -> list[Verdict]:
     """All that can be said of these results.
 
-    Of speed at the largest size of each table that was measured as often as any.
+    Of speed at each size that was measured more than once.
     """
     found: list[Verdict] = []
     for database, table in sorted({(s["database"], s["table"]) for s in summaries}, reverse=True):
         own = [s for s in summaries if (s["database"], s["table"]) == (database, table)]
         sizes = sorted({s["records"] for s in own})
-        often = max(s["repeats"] for s in own)
-        size = max(s["records"] for s in own if s["repeats"] == often)
-        largest = {s["job"]: s for s in own if s["records"] == size}
-        where = f"{table}, {database}, {size:,}"
-        if size >= JUDGED:
-            found += _speeds(table, where, largest)
+        measured = {s["records"] for s in own if s["repeats"] > 1} or set(sizes)
+        for size in sorted(measured):
+            if size >= JUDGED:
+                found += _speeds(table, f"{table}, {database}, {size:,}", {s["job"]: s for s in own if s["records"] == size})
         if len(sizes) > 1:
             found += _flatness(f"{table}, {database}", own, sizes)
     return found
