@@ -7,10 +7,9 @@ import re
 import socket
 import threading
 import time
-from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any, Iterator, Sequence
+from typing import Any, Iterator
 
 import pytest
 from faults import TroubledPeer, Wire
@@ -18,10 +17,8 @@ from local_sites import LocalPeer, same, synchronize
 from plain_eden import ActiveEden
 from practice import Field, quarantined, sql
 
-from s3sync.engine.compare import compare
 from s3sync.engine.peer import Task
-from s3sync.engine.plan import plan
-from s3sync.engine.repository import by_uuid, load
+from s3sync.engine.repository import by_uuid
 from s3sync.engine.run import Runner
 from s3sync.errors import NotRegistered, PeerTimeout, RedirectRefused, SyncError
 from s3sync.hosts.web2py import declare
@@ -413,43 +410,3 @@ def test_a_child_of_a_deleted_parent_says_what_it_waits_for(field: Field) -> Non
     field.b.update(ORG, organisation, deleted=False)
     field.later()
     assert field.run() == "success" and len(field.a.records("org_office")) == 1 and quarantined(field.a) == []
-
-
-@dataclass
-class Endless(LocalPeer):
-    """Always has more: the places where its pages end are these, again and again."""
-
-    places: Sequence[str] = ()
-    asked: int = 0
-
-    def ask(self, method: str, params: dict[str, Any], body: bytes = b"") -> bytes:
-        if "place" not in params:
-            return super().ask(method, params, body)
-        answer = super().ask(method, {**params, "place": ""}, body)
-        place = self.places[self.asked % len(self.places)]
-        self.asked += 1
-        if answer.startswith(b"{"):
-            return json.dumps({**json.loads(answer), "place": place}).encode()
-        answer = re.sub(rb' (?:more|scanned)="[^"]*"', b"", answer)
-        return answer.replace(b"<s3xml ", f'<s3xml more="true" scanned="{place}" '.encode(), 1)
-
-
-@pytest.mark.parametrize("places", [["somewhere"], ["here", "there"], [f"place {number}" for number in range(30)]])
-@pytest.mark.parametrize("work", [plan, compare])
-def test_a_comparison_and_a_dry_run_end_as_well(field: Field, work: Any, places: list[str]) -> None:
-    a, b = field.a, field.b
-    number = field.link(a, b, "gis_location", mode=1)
-    b.insert("gis_location", name="one")
-    peer = Endless(a, b, places=places)
-    found = work(a.open(), peer, load(a.db, number))
-    (part,) = found.steps if work is plan else found.tasks
-    assert "gets no further" in part.error and peer.asked == len(places) + 1
-    a.db.commit()
-    assert a.records("gis_location") == {} and synchronize(a, b, number) == "success"      # and the task goes on
-    assert len(a.records("gis_location")) == 1
-
-
-def test_a_dry_run_with_a_peer_that_says_more_but_not_where_ends(field: Field) -> None:
-    number = field.link(field.a, field.b, "gis_location", mode=1)
-    peer = Endless(field.a, field.b, places=[""])
-    assert "gets no further" in plan(field.a.open(), peer, load(field.a.db, number)).steps[0].error and peer.asked == 1

@@ -29,7 +29,6 @@ LEASE = 200                  #: seconds, longer than a lease
 MOVED = ("created", "updated", "deleted", "merged", "kept", "rejected", "waiting", "conflicts")
 
 
-
 @dataclass(frozen=True)
 class Fault:
     """What goes wrong in a run: nothing, or something at one of its exchanges or statements.
