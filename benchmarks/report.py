@@ -101,8 +101,8 @@ site, both written, with their indices. Where both sites have a processor each, 
 virtual machine are often two threads of one, which then does all of it.
 
 Each request costs the server as much as any page of the application, which opens the database and defines its tables first:
-of some 30 ms here two thirds are web2py's and the application's. A run that finds nothing makes two requests, one that moves
-1,000 records four (who are you; two pages; it is done). With 1,000 changed records these are a third of the time.
+of some 25 ms here four fifths are web2py's and the application's. A run that finds nothing makes one request, one that moves
+1,000 records three (two pages; it is done). With 1,000 changed records these are a quarter of the time.
 
 So the fewer records a run moves, the more its requests weigh: 4,000 changed records/s take a table of 100,000, or a machine that
 is faster than ours was. Where offices refer to organisations and e-mail addresses and URLs are checked, the application's

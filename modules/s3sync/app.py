@@ -27,7 +27,8 @@ from .scheduler.jobs import SHARE, TASK, Workers, groups_needed, queue, worker_a
 from .secrets import Vault
 from .settings import Settings
 from .settings import load as load_settings
-from .tables import define_tables, ensure_indices, site_uuid
+from .tables import ANSWERING, define_tables, ensure_indices, site_uuid
+from .tables.eden import TABLES
 from .takeover import is_eden
 
 #: databases whose tables this process has defined once, and thereby created or migrated
@@ -83,13 +84,17 @@ class App:
         assert self._host is not None
         return self._host
 
-    def start(self, answering: bool = False) -> None:
-        """Define the tables, or those needed for answering a peer; make this site's identity if it has none yet."""
-        answering = answering and self.defined
-        if not answering and self.scheduler is None and self._make_scheduler is not None:
+    def start(self, answering: str = "") -> None:
+        """Define the tables; make this site's identity if it has none yet.
+
+        `answering` is the controller's function that a peer has called: then only the tables that it needs.
+        """
+        few = bool(answering) and self.defined
+        if not few and self.scheduler is None and self._make_scheduler is not None:
             self.scheduler = self._make_scheduler()
+        needed = (*ANSWERING, "sync_dataset") if answering == "dataset" else ANSWERING
         define_tables(self.db, self.T, user_id=lambda: self.auth.user_id if self.auth is not None else None,
-                      answering=answering)
+                      answering=few, only=needed if few else TABLES)
         ensure_indices(self.db)
         _defined.add(self._database)
         self._host = self.new_host()
@@ -311,9 +316,9 @@ def attach(environment: Mapping[str, Any]) -> App | None:
     app._make_scheduler = lambda: attach_scheduler(app.db, app.tasks)
     request = environment["request"]
     over_http = bool(request.env.request_method)
-    answering = over_http and _is_answer(request.controller, request.function, request.args(0) or "")
+    answers = over_http and _is_answer(request.controller, request.function, request.args(0) or "")
     if not over_http or request.controller in PAGES or not app.defined:
-        app.start(answering)
+        app.start(request.function if answers else "")
     return app
 
 

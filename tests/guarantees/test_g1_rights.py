@@ -168,7 +168,7 @@ def test_what_may_not_be_read_cannot_be_asked_for_by_name(tmp_path: Path) -> Non
 
 def test_rights_do_not_depend_on_the_order_of_what_they_are_made_of(tmp_path: Path) -> None:
     r = Realms(tmp_path, 1)
-    task = tasks(r.site.db, r.number)[0]
+    task = tasks(r.site.open().db, r.number)[0]
 
     def said(*realms: int) -> str:
         r.eden.auth.realms = list(realms)

@@ -88,7 +88,7 @@ def compare(site: Site, peer: Peer, repository: Repository, task_id: int | None 
     found = Comparison(repository, peer.own)
     peer.dry = True
     with site.trial():
-        for task in tasks(site.db.dal, repository.id):
+        for task in tasks(site.db, repository.id):
             if task_id is None or task.id == task_id:
                 result = Compared(task.id, task.resource)
                 found.tasks.append(result)
@@ -323,7 +323,7 @@ def differing(site: Site, row: StoredRow, record: Record) -> list[str]:
 
 def one_task(site: Site, repository: Repository, resource: str) -> int:
     """Id of a task, given by its resource or its id. Raises ConfigurationError."""
-    for task in tasks(site.db.dal, repository.id):
+    for task in tasks(site.db, repository.id):
         if resource in (task.resource, str(task.id)):
             return task.id
     raise ConfigurationError(f"{repository.name} has no task {resource}", hint="Name one of its resources, or none for all")

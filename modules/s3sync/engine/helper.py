@@ -102,7 +102,7 @@ class Helper:
 
     def _work(self, run: Shared, repository: Repository, peer: Peer, part: Part) -> int:
         site = self.site
-        board = Board(site, repository.id, run.id, self.owner, plan(tasks(site.db.dal, repository.id)))
+        board = Board(site, repository.id, run.id, self.owner, plan(tasks(site.db, repository.id)))
         while any(state.status == "waiting" for state in board.states().values()):
             claim = board.claim(helping=True)
             if claim is None or claim.lease is None:

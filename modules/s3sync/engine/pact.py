@@ -146,6 +146,6 @@ def heal(site: Site, repository: Repository, pact: Pact, verdict: str) -> None:
 
 def _everything(site: Site, repository: Repository, direction: str) -> None:
     """Begin again, without leaving out what came from who receives it."""
-    for task in tasks(site.db.dal, repository.id):
+    for task in tasks(site.db, repository.id):
         names = site.scope(task.resource, task.components) if site.host.carries(task.resource) else []
         cursors.save(site, repository.uuid, task.id, direction, scope_digest(task), dict.fromkeys(names, ECHO))

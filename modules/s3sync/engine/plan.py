@@ -82,7 +82,7 @@ def plan(site: Site, peer: Peer, repository: Repository, task_id: int | None = N
     found = Plan(repository)
     peer.dry = True
     with site.trial(), Ledger() as here, Ledger() as there:
-        for task in tasks(site.db.dal, repository.id):
+        for task in tasks(site.db, repository.id):
             if task_id is not None and task.id != task_id:
                 continue
             settled: set[Key] = set()             # conflicts that the pull before the push would settle

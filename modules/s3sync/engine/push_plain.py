@@ -193,7 +193,7 @@ class PlainPusher(Transfer):
         What is there is never sent unread: it may have been edited.
         """
         if self._tended is None:
-            found = [t for t in tasks(self.site.db.dal, self.repository_id)
+            found = [t for t in tasks(self.site.db, self.repository_id)
                      if self.site.host.carries(t.resource) and (t.pulls or t.pushes)]
             self._tended = frozenset(name for task in found for name in covered(self.site, task))
         uuids = {uuid for uuid in uuids if (table, uuid) not in self._named}

@@ -4,7 +4,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from ..database import Database
 from ..errors import UnknownRepository
+from ..index.moment import to_datetime
 from ..tables import accepts_push
 from .decide import CONFLICT_POLICIES, METHODS, POLICIES, Policies
 from .peer import Task
@@ -61,24 +63,25 @@ def by_uuid(dal: Any, uuid: str | None) -> Repository | None:
     return _repository(row) if row else None
 
 
-def policies(row: Any) -> Policies:
-    """Strategy and policies of a row of sync_task, with Eden's defaults."""
-    strategy = frozenset(row.strategy if row.strategy is not None else METHODS) & frozenset(METHODS)
-    update = row.update_policy if row.update_policy in POLICIES else "NEWER"
-    conflict = row.conflict_policy if row.conflict_policy in CONFLICT_POLICIES else "NEWER"
-    return Policies(strategy, update, conflict)
-
-
-def tasks(dal: Any, repository_id: int, resource: str | None = None) -> list[Task]:
+def tasks(db: Database, repository_id: int, resource: str | None = None) -> list[Task]:
     """The tasks of a repository in the order they were configured; only those of one resource if given."""
-    table, filters = dal.sync_task, dal.sync_resource_filter
-    query = (table.repository_id == repository_id) & (table.deleted != True)  # noqa: E712 - SQL
-    if resource is not None:
-        query &= table.resource_name == resource
-    rows = dal(query).select(table.ALL, orderby=table.id)
+    chosen = "" if resource is None else ' AND "resource_name" = ?'
+    rows = db.rows('SELECT "id", "resource_name", "components", "mode", "strategy", "update_policy", "conflict_policy", '
+                   f'"last_pull", "last_push" FROM "sync_task" WHERE "repository_id" = ? AND "deleted" <> ?{chosen} '
+                   'ORDER BY "id"',
+                   [repository_id, "T", *([] if resource is None else [resource])])
     found: dict[int, list[tuple[str, str]]] = {}
-    for row in dal(filters.task_id.belongs([r.id for r in rows]) & (filters.deleted != True)).select(  # noqa: E712 - SQL
-            filters.task_id, filters.tablename, filters.filter_string, orderby=filters.id):
-        found.setdefault(row.task_id, []).append((row.tablename or "", row.filter_string or ""))
-    return [Task(int(r.id), r.resource_name, r.components is not False, int(r.mode or 3), policies(r), tuple(found.get(r.id, ())),
-                 r.last_pull, r.last_push) for r in rows]
+    for task_id, table, text in db.rows_in(
+            'SELECT "task_id", "tablename", "filter_string" FROM "sync_resource_filter" '
+            """WHERE "task_id" IN ({}) AND "deleted" <> 'T' ORDER BY "id" """, [row[0] for row in rows]):
+        found.setdefault(task_id, []).append((table or "", text or ""))
+    return [Task(int(number), name, components not in ("F", False, 0), int(mode or 3), _policies(strategy, update, conflict),
+                 tuple(found.get(number, ())), to_datetime(pulled), to_datetime(pushed))
+            for number, name, components, mode, strategy, update, conflict, pulled, pushed in rows]
+
+
+def _policies(strategy: str | None, update: str | None, conflict: str | None) -> Policies:
+    """Strategy (a list as pyDAL stores it) and policies of a row of sync_task, with Eden's defaults."""
+    methods = METHODS if strategy is None else strategy.split("|")
+    return Policies(frozenset(methods) & frozenset(METHODS), update if update in POLICIES else "NEWER",
+                    conflict if conflict in CONFLICT_POLICIES else "NEWER")

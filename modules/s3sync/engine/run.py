@@ -158,7 +158,7 @@ class Runner:
             repository = replace(repository, uuid=peer.uuid)
         try:
             pact.heard(site, repository, peer.contact, peer.restored)
-            found = tasks(site.db.dal, repository.id)
+            found = tasks(site.db, repository.id)
             steps = plan(found)
             if not found:
                 message = "No resources configured for this repository"

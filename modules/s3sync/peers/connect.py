@@ -4,17 +4,33 @@ from __future__ import annotations
 from typing import Callable, Sequence
 
 from ..engine import pact
+from ..engine.opening import Opening, opening
 from ..engine.peer import Peer
 from ..engine.repository import Repository
 from ..engine.site import Site
 from ..engine.stop import Stop
-from ..errors import ConfigurationError, PeerRefused
+from ..errors import (
+    AuthenticationFailed,
+    ConfigurationError,
+    ConnectError,
+    Interrupted,
+    PeerBusy,
+    PeerRefused,
+    ProxyError,
+    RedirectRefused,
+    SyncError,
+    TlsError,
+)
 from ..s3xml.limits import Limits
 from ..s3xml.schema import Schema
 from ..secrets import Vault
 from .eden import EdenPeer
 from .http import HttpClient
 from .s3sync import PROTOCOL, S3SyncPeer
+
+#: what would end any other request to the peer in the same way
+EVERYWHERE = (AuthenticationFailed, ConfigurationError, ConnectError, Interrupted, PeerBusy, ProxyError, RedirectRefused,
+              TlsError)
 
 
 def client_of(repository: Repository, site: Site, vault: Vault, proxy: str = "", stop: Stop | None = None) -> HttpClient:
@@ -32,7 +48,7 @@ def connect(repository: Repository, site: Site, vault: Vault, proxy: str = "", s
     """How to open the peer of a repository. It is asked what it is; what does not know the question is a plain Eden.
 
     The opening itself does not use the database, so that it may wait in another thread. With `greet` it is told that a run
-    begins, which it notes.
+    begins, which it notes; where it is known, this goes along with the first page.
 
     Raises
     ------
@@ -47,15 +63,29 @@ def connect(repository: Repository, site: Site, vault: Vault, proxy: str = "", s
     client = client_of(repository, site, vault, proxy, stop)
     limits = Limits.of(site.settings)
     greeting = [("repository", site.host.site_uuid), ("contact", pact.remembered(site, repository))] if greet else []
+    first = opening(site, repository) if greet else None
 
     def opener() -> Peer:
         try:
+            peer = S3SyncPeer(client, site.host.site_uuid, schema, limits, site.host.domain, repository.uuid)
+            if first is not None and _begin(peer, first, greeting[-1][1]):
+                return peer
             return _open(client, repository, site.host.site_uuid, site.host.domain, schema, limits, greeting)
         except BaseException:
             client.close()
             raise
 
     return opener
+
+
+def _begin(peer: S3SyncPeer, first: Opening, contact: str) -> bool:
+    """Greet a known peer and ask it for the first page at once; False if it has to be asked what it is."""
+    try:
+        return peer.begin(first, contact)
+    except EVERYWHERE:
+        raise
+    except SyncError:                   # it may concern this one resource, or the peer is no longer what it was
+        return False
 
 
 def _open(client: HttpClient, repository: Repository, site_uuid: str, domain: str, schema: Callable[[str], Schema | None],

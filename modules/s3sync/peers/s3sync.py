@@ -4,6 +4,7 @@ from __future__ import annotations
 import json
 from typing import BinaryIO, Callable, Iterable, Sequence
 
+from ..engine.opening import Opening
 from ..engine.outcome import RESULTS, Outcome
 from ..engine.peer import Batch, Inventory, Peer, Receipt, Task
 from ..errors import DocumentError, FileUnavailable, PeerRefused
@@ -17,6 +18,9 @@ PATH = "/sync/sync.xml"
 
 #: Version of the exchange between s3sync sites (docs/reference/protocol.md)
 PROTOCOL = 1
+
+#: `msince` of a first page: should there be a plain Eden now, it has nothing to answer. Ours do not look at it
+NOTHING = "2999-01-01T00:00:00"
 
 
 class S3SyncPeer(Peer):
@@ -40,6 +44,21 @@ class S3SyncPeer(Peer):
         self.schemas = schemas
         self.limits = limits
         self.domain = domain
+        self._first: tuple[Opening, Batch] | None = None
+
+    def begin(self, first: Opening, contact: str) -> bool:
+        """Greet the peer and ask it for the first page; False if it does not answer as the peer that it was.
+
+        The page is kept for `pull`. Raises what `pull` raises.
+        """
+        params = [*self._page(first.task, first.cursors, first.limit), ("contact", contact), ("msince", NOTHING)]
+        batch, said = self._asked(params)
+        self.contact, self.restored = said.get("contact", ""), said.get("restored", "")
+        if said.get("uuid") != self.uuid or not self.contact:
+            batch.close()
+            return False
+        self._first = first, batch
+        return True
 
     def _params(self, resource: str) -> list[tuple[str, str]]:
         if self.dry and "dryrun" not in self.can:
@@ -57,13 +76,16 @@ class S3SyncPeer(Peer):
         return str(found.get("contact") or ""), str(found.get("restored") or "")
 
     def pull(self, task: Task, cursors: dict[str, str], limit: int, scanned: str | None) -> Batch:
-        params = [*self._params(task.resource), ("include_deleted", "True"), ("limit", str(limit)),
-                  ("cursor", json.dumps(cursors, separators=(",", ":"))), *task.wire_filters()]
-        if not task.components:
-            params.append(("mcomponents", "None"))
-        if scanned is not None:
-            params.append(("scanned", scanned))
-        return self._get(params)
+        first, self._first = self._first, None
+        if first is not None:
+            if first[0] == (task, cursors, limit) and scanned is None:
+                return first[1]
+            first[1].close()
+        return self._get(self._page(task, cursors, limit) + ([("scanned", scanned)] if scanned is not None else []))
+
+    def _page(self, task: Task, cursors: dict[str, str], limit: int) -> list[tuple[str, str]]:
+        return [*self._params(task.resource), ("include_deleted", "True"), ("limit", str(limit)),
+                ("cursor", json.dumps(cursors, separators=(",", ":"))), *self._scope(task)]
 
     def preview(self, task: Task, cursors: dict[str, str], place: str) -> Batch:
         params = [*self._params(task.resource), ("place", place), ("cursor", json.dumps(cursors, separators=(",", ":"))),
@@ -89,6 +111,10 @@ class S3SyncPeer(Peer):
         return self._get([*self._params(table), ("uuids", ",".join(uuids))])
 
     def _get(self, params: list[tuple[str, str]]) -> Batch:
+        return self._asked(params)[0]
+
+    def _asked(self, params: list[tuple[str, str]]) -> tuple[Batch, dict[str, str]]:
+        """A page, and what the peer says with it: the attributes of the root element."""
         answer = self.client.get(PATH, params)
         try:
             document = Document(answer.open(), self.schemas, self.limits, domain=self.domain)
@@ -97,9 +123,10 @@ class S3SyncPeer(Peer):
             if not isinstance(cursors, dict):
                 raise DocumentError("the answer has no cursor")
             total, count = attributes.get("total", ""), attributes.get("results", "")
-            return Batch(iter(document), {str(k): str(v) for k, v in cursors.items()}, attributes.get("more") == "true",
-                         _number(total), answer.bytes_wire, answer.date, attributes.get("scanned", ""), _number(count),
-                         answer.close)
+            batch = Batch(iter(document), {str(k): str(v) for k, v in cursors.items()}, attributes.get("more") == "true",
+                          _number(total), answer.bytes_wire, answer.date, attributes.get("scanned", ""), _number(count),
+                          answer.close)
+            return batch, attributes
         except ValueError as error:
             answer.close()
             raise DocumentError("the answer has no cursor", remote=True) from error
@@ -136,6 +163,8 @@ class S3SyncPeer(Peer):
             answer.json()
 
     def close(self) -> None:
+        if self._first is not None:
+            self._first[1].close()
         self.client.close()
 
 

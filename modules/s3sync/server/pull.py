@@ -6,7 +6,7 @@ import re
 import tempfile
 from typing import BinaryIO, cast
 
-from ..engine import log, related
+from ..engine import log, pact, related
 from ..engine.agree import Agreement
 from ..engine.export import Exporter
 from ..engine.peer import Task
@@ -49,7 +49,7 @@ def answer(site: Site, request: Request, repository: Repository | None) -> Respo
         if "uuids" in request.params:
             body = _chosen(site, request)
         else:
-            body = _page(site, request, repository, task)
+            body = _page(site, request, repository, task, _greeted(site, request))
         return Response(content_type="text/xml", body=body)
     return _plain(site, request, repository, task)
 
@@ -61,8 +61,16 @@ def _trial(site: Site, request: Request, repository: Repository, task: Task) -> 
     return trial.inventory(site, request, task) if request.get("compare") else trial.preview(site, request, repository, task)
 
 
-def _page(site: Site, request: Request, repository: Repository, task: Task) -> bytes:
-    """The next records after the cursors, of all tables the task covers."""
+def _greeted(site: Site, request: Request) -> dict[str, str]:
+    """The answer to who begins a run with a page, as attributes of it. What the greeting heals, the page contains. Commits."""
+    if "contact" not in request.params:
+        return {}
+    contact, restored = pact.greeting(site, request.get("repository"), request.get("contact"))
+    return {"uuid": site.host.site_uuid, "contact": contact, "restored": restored}
+
+
+def _page(site: Site, request: Request, repository: Repository, task: Task, said: dict[str, str]) -> bytes:
+    """The next records after the cursors, of all tables the task covers; `said` goes along."""
     limit = request.number("limit", site.settings.batch_size, site.settings.batch_size * 10)
     tables = [(name, condition) for name, condition in scope(site, task) if site.host.can("read", name)]
     try:
@@ -103,7 +111,7 @@ def _page(site: Site, request: Request, repository: Repository, task: Task) -> b
         full = full and complete
         site.db.commit()
     extra = attributes(site, list(cursors), len(records))
-    extra.update(cursor=json.dumps(cursors, separators=(",", ":")), more="false" if full else "true",
+    extra.update(said, cursor=json.dumps(cursors, separators=(",", ":")), more="false" if full else "true",
                  scanned=",".join(sorted(scanned - {""})))
     if first:
         extra["total"] = str(total)

@@ -76,7 +76,7 @@ def answer(site: Site, request: Request, repository: Repository | None,
 
 def policies(site: Site, request: Request, repository: Repository, resource: str) -> tuple[Policies, int | None]:
     """What holds for a push: this site's own task for the repository and resource, else what the pusher says, mirrored."""
-    own = tasks(site.db.dal, repository.id, resource)
+    own = tasks(site.db, repository.id, resource)
     if own:
         return own[0].policies, own[0].id
     listed = frozenset(request.get("strategy").split(",")) & frozenset(METHODS)

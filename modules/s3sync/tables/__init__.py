@@ -1,27 +1,27 @@
 """What the module remembers: Eden's `sync_*` tables, one for one, and its own."""
 from __future__ import annotations
 
-from typing import Any, Callable, Sequence
+from typing import Any, Callable, Collection
 
 from . import own
 from .eden import ANSWERING, TABLES, accepts_push, define
 from .indices import ensure_indices
 
-__all__ = ["accepts_push", "define_tables", "ensure_indices", "site_uuid"]
+__all__ = ["ANSWERING", "accepts_push", "define_tables", "ensure_indices", "site_uuid"]
 
 
 def define_tables(db: Any, T: Callable[[str], Any] | None = None, auth_user: bool = True,
                   user_id: Callable[[], int | None] | None = None, answering: bool = False,
-                  only: Sequence[str] = TABLES) -> None:
+                  only: Collection[str] = TABLES) -> None:
     """Define all tables of the module on `db` (idempotent); of Eden's those in `only`.
 
-    With `answering`, only those that answering a peer takes: pyDAL needs longer to define them all than to answer, and
-    s3sync's own are used without it. They must exist by then.
+    With `answering` s3sync's own are not defined, which are used without pyDAL: it needs longer to define all tables than an
+    answer to a peer takes, so for that `only` should be no more than `ANSWERING`. All must exist by then.
 
     ``scheduler_task`` and ``auth_user`` must be defined before, where the application has them; without them (or with
     ``auth_user=False``) the columns that would refer to them are plain integers. `user_id` tells who is logged in.
     """
-    define(db, T, user_id, auth_user, ANSWERING if answering else only, migrate=not answering)
+    define(db, T, user_id, auth_user, only, migrate=not answering)
     if not answering:
         own.define(db)
 

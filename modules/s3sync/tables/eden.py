@@ -17,9 +17,8 @@ from pydal.objects import Field
 #: What may happen to records (``sync_task.strategy``), in Eden's order
 STRATEGIES = ("create", "update", "delete", "merge")
 
-#: the tables that answering a peer takes
-ANSWERING = frozenset(("sync_config", "sync_repository", "sync_task", "sync_resource_filter", "sync_log",
-                       "sync_dataset"))
+#: the tables that answering a peer takes, beside the one that is asked for; what else is read there is read without pyDAL
+ANSWERING = ("sync_config", "sync_repository", "sync_log")
 
 #: the tables, in the order in which they are defined
 TABLES = ("sync_config", "sync_status", "sync_repository", "sync_dataset", "sync_dataset_archive", "sync_task",

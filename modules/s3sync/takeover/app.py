@@ -44,7 +44,7 @@ class EdenApp(App):
         if self._host is None:
             self.start()
 
-    def start(self, answering: bool = False) -> None:
+    def start(self, answering: str = "") -> None:
         """Define the tables, make this site's identity if it has none yet, encrypt passwords of before."""
         with schema.provided(self.db):
             for name in TABLES:

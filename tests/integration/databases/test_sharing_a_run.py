@@ -37,7 +37,7 @@ def begin(depot: Depot) -> tuple[Any, Run, list[Any]]:
     lease = Lease(site, f"repository/{depot.repository}", f"{own_name()}/abc")
     lease.take()
     run = Run(site, depot.repository, lease, True, None)
-    steps = plan(tasks(site.db.dal, depot.repository))
+    steps = plan(tasks(site.db, depot.repository))
     for task, direction in steps:
         Step(run, task.id, task.resource, direction)
     return site, run, steps
@@ -109,7 +109,7 @@ def test_processes_race_for_steps(depot: Depot) -> None:
     def race(owner: str) -> None:
         me = depot.open("a")
         site = me.open()
-        mine = Board(site, depot.repository, run.id, owner, plan(tasks(me.db, depot.repository)))
+        mine = Board(site, depot.repository, run.id, owner, plan(tasks(me.open().db, depot.repository)))
         start.wait()
         while True:
             claim = mine.claim(True)
