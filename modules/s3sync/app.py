@@ -28,7 +28,6 @@ from .secrets import Vault
 from .settings import Settings
 from .settings import load as load_settings
 from .tables import ANSWERING, define_tables, ensure_indices, site_uuid
-from .tables.eden import TABLES
 from .takeover import is_eden
 
 #: databases whose tables this process has defined once, and thereby created or migrated
@@ -89,15 +88,24 @@ class App:
 
         `answering` is the controller's function that a peer has called: then only the tables that it needs.
         """
-        few = bool(answering) and self.defined
-        if not few and self.scheduler is None and self._make_scheduler is not None:
-            self.scheduler = self._make_scheduler()
-        needed = (*ANSWERING, "sync_dataset") if answering == "dataset" else ANSWERING
-        define_tables(self.db, self.T, user_id=lambda: self.auth.user_id if self.auth is not None else None,
-                      answering=few, only=needed if few else TABLES)
-        ensure_indices(self.db)
-        _defined.add(self._database)
+        if answering and self.defined:
+            needed = (*ANSWERING, "sync_dataset") if answering == "dataset" else ANSWERING
+            define_tables(self.db, self.T, user_id=self._user_id, answering=True, only=needed)
+        else:
+            self._define()
+            ensure_indices(self.db)
+            _defined.add(self._database)
         self._host = self.new_host()
+
+    def _define(self) -> None:
+        """Define all tables, after the scheduler's, to which some refer."""
+        if self.scheduler is None and self._make_scheduler is not None:
+            self.scheduler = self._make_scheduler()
+        define_tables(self.db, self.T, user_id=self._user_id)
+
+    def _user_id(self) -> int | None:
+        """Who is logged in."""
+        return self.auth.user_id if self.auth is not None else None
 
     def serve(self) -> None:
         """The module's own controller is about to answer: what was not ready when the models ran has to be now."""
@@ -315,10 +323,8 @@ def attach(environment: Mapping[str, Any]) -> App | None:
     app = App(environment)
     app._make_scheduler = lambda: attach_scheduler(app.db, app.tasks)
     request = environment["request"]
-    over_http = bool(request.env.request_method)
-    answers = over_http and _is_answer(request.controller, request.function, request.args(0) or "")
-    if not over_http or request.controller in PAGES or not app.defined:
-        app.start(request.function if answers else "")
+    if not request.env.request_method or request.controller in PAGES or not app.defined:
+        app.start(asked_by_peer(request))
     return app
 
 
@@ -326,10 +332,12 @@ def attach(environment: Mapping[str, Any]) -> App | None:
 PAGES = ("sync", "appadmin")
 
 
-def _is_answer(controller: str, function: str, argument: str) -> bool:
-    """Does a peer ask this, rather than a person?"""
-    return controller == "sync" and (function in ("sync", "peer", "dataset") or
-                                     (function == "repository" and argument.split(".")[0] == "register"))
+def asked_by_peer(request: Any) -> str:
+    """The function of the module's controller that a peer calls with this request; "" if a person does, or nobody."""
+    if not request.env.request_method or request.controller != "sync":
+        return ""
+    registers = request.function == "repository" and (request.args(0) or "").split(".")[0] == "register"
+    return str(request.function) if registers or request.function in ("sync", "peer", "dataset") else ""
 
 
 def _plain(values: Any) -> dict[str, Any]:

@@ -5,11 +5,11 @@ from typing import Any, Mapping
 
 from gluon import current
 
-from ..app import App
+from ..app import App, asked_by_peer
 from ..errors import NotAuthenticated
 from ..hosts.eden import EdenHost
 from ..scheduler.jobs import SHARE, Workers
-from ..tables import ensure_indices, site_uuid
+from ..tables import site_uuid
 from ..tables.eden import TABLES
 from . import models, passwords, schema, service
 
@@ -40,18 +40,19 @@ class EdenApp(App):
     def given_settings(environment: Mapping[str, Any]) -> dict[str, Any]:
         return {name: value for name, value in App.given_settings(environment).items() if name not in EDENS}
 
-    def serve(self) -> None:
+    def serve(self, answering: str = "") -> None:
+        """The tables have to be there now; those that an answer needs, where the request, or the caller, says that it is one."""
         if self._host is None:
-            self.start()
+            self.start(answering or asked_by_peer(self.request))
 
-    def start(self, answering: str = "") -> None:
-        """Define the tables, make this site's identity if it has none yet, encrypt passwords of before."""
+    def _define(self) -> None:
         with schema.provided(self.db):
             for name in TABLES:
                 self.s3db.table(name, db_only=True)
-        ensure_indices(self.db)
-        self._host = self.new_host()
         passwords.encrypt_all(self.db, self.vault)
+
+    def _user_id(self) -> int | None:
+        return models.user_id()
 
     def workers(self) -> Workers:
         return Workers(self.db, self.application, self.settings.job_timeout, "settings_task", [SHARE])

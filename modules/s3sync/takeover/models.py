@@ -46,14 +46,15 @@ def _module(base: type) -> ModuleType:
 def _defining(names: tuple[str, ...], then: Callable[[Any], None] | None = None) -> Callable[[Any], dict[str, Any]]:
     def model(self: Any) -> dict[str, Any]:
         """Define the tables; what it returns becomes global names."""
-        define_tables(current.db, current.T, user_id=_user, only=names)
+        define_tables(current.db, current.T, user_id=user_id, only=names)
         if then is not None:
             then(self)
         return {}
     return model
 
 
-def _user() -> int | None:
+def user_id() -> int | None:
+    """Who is logged in."""
     user = current.auth.user if getattr(current, "auth", None) is not None else None
     return user.id if user else None
 

@@ -76,7 +76,7 @@ class SyncService:
     def __call__(self, request: Any, **attributes: Any) -> Any:
         """Answer ``<prefix>/<name>/sync.xml`` and ``sync/repository/register.json``, as Eden's request handler asks."""
         app = self.app
-        app.serve()
+        app.serve("repository" if request.method == "register" else "sync")
         if request.method == "register":
             return app.answers.register(current.request, current.response)
         return app.answers.sync(current.request, current.response, request.tablename)
