@@ -97,19 +97,26 @@ class Database:
 
     def rows_in(self, sql: str, values: Iterable[Any], args: Sequence[Any] = ()) -> Iterator[Row]:
         """Rows of a query with ``IN ({})``, the first of its kind, for any number of values; `args` come before them."""
-        unique = list(dict.fromkeys(values))
-        for start in range(0, len(unique), CHUNK):
-            part = unique[start:start + CHUNK]
-            yield from self.rows(sql.replace("{}", ",".join("?" * len(part)), 1), [*args, *part])
+        for statement, wanted in self._in(sql, values):
+            yield from self.rows(statement, [*args, *wanted])
 
     def execute_in(self, sql: str, values: Iterable[Any], args: Sequence[Any] = ()) -> int:
         """Run a statement with ``IN ({})`` for any number of values; returns the number of rows it touched."""
+        return sum(self.execute(statement, [*args, *wanted]) for statement, wanted in self._in(sql, values))
+
+    def _in(self, sql: str, values: Iterable[Any]) -> Iterator[tuple[str, Sequence[Any]]]:
+        """A statement with ``IN ({})`` as some that the database takes, and the values of each."""
         unique = list(dict.fromkeys(values))
-        touched = 0
+        array = postgres.array(unique) if self.dialect == "postgres" else None
+        if array is not None:
+            mark, items = array
+            statement = sql.replace("IN ({})", f"= ANY({mark})", 1)
+            for start in range(0, len(items), postgres.ARRAY):
+                yield statement, ["{" + ",".join(items[start:start + postgres.ARRAY]) + "}"]
+            return
         for start in range(0, len(unique), CHUNK):
             part = unique[start:start + CHUNK]
-            touched += self.execute(sql.replace("{}", ",".join("?" * len(part)), 1), [*args, *part])
-        return touched
+            yield sql.replace("{}", ",".join("?" * len(part)), 1), part
 
     def insert(self, table: str, columns: Sequence[str], rows: Sequence[Row]) -> None:
         """Insert many rows with the driver's fastest way."""

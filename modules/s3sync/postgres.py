@@ -19,6 +19,12 @@ WORTHWHILE = 20
 #: rows of one statement
 CHUNK = 500
 
+#: values of one array: a statement of its own is read for each
+ARRAY = 5000
+
+#: what an array of numbers may hold
+LIMITS = range(-2 ** 63, 2 ** 63)
+
 #: rows of one COPY: as much text as is in memory at a time
 COPIED = 5000
 
@@ -66,6 +72,20 @@ def literal(cursor: Any, value: Any) -> str:
         return "NULL"
     found: bytes = cursor.mogrify("%s", (value,))
     return found.decode("utf-8")
+
+
+def array(values: Sequence[Any]) -> tuple[str, list[str]] | None:
+    """The mark of an array in a statement, and its elements: one literal, where ``IN`` takes a parameter for each value.
+
+    None if there are others than texts, or numbers. Texts take the type of the column they are compared with, as they do
+    in ``IN``; numbers are bigint, whatever the column: one beyond its range is simply not found.
+    """
+    kinds = set(map(type, values))
+    if kinds == {str}:
+        return "?", ['"' + (v.replace("\\", "\\\\").replace('"', '\\"') if "\\" in v or '"' in v else v) + '"' for v in values]
+    if kinds == {int} and min(values) in LIMITS and max(values) in LIMITS:
+        return "CAST(? AS bigint[])", list(map(str, values))
+    return None
 
 
 def values(cursor: Any, head: str, rows: Sequence[Row], tail: str = "") -> None:

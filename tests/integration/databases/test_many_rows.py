@@ -84,3 +84,27 @@ def test_what_copy_does_not_take_goes_another_way(thing: Any) -> None:
         assert not postgres.copy(cursor, "thing", ("name",), [("few",)])
         assert postgres.copy(cursor, "thing", ("name",), [("many",)] * 30)
     thing.a.db.rollback()
+
+
+@pytest.mark.parametrize("count", [1, 700, 5001])
+def test_rows_are_found_by_many_values(thing: Any, count: int) -> None:
+    """Whatever is in the texts, and whatever the type of the column; each value once."""
+    database = Database(thing.a.db)
+    names = [f"{TEXTS[n % len(TEXTS)]}{n}" for n in range(count)]
+    database.insert("thing", ("name", "number", "size", "price", "flag", "born"),
+                    [(name, -n, n / 2, n, "T", "2024-02-29") for n, name in enumerate(names)])
+    find = 'SELECT "name", "number" FROM "thing" WHERE "flag" = ? AND "{}" IN ({{}}) ORDER BY "id"'
+    everything = list(zip(names, range(0, -count, -1)))
+    before = database.statements
+    assert [tuple(row) for row in database.rows_in(find.format("name"), [*names, "none of them", *names], ["T"])] == everything
+    if thing.kind == "postgres":
+        assert database.statements - before == count // 5000 + 1
+    for column, values in (("number", [2 ** 40, *range(0, -count, -1), -2 ** 63]), ("size", [n / 2 for n in range(count)]),
+                           ("price", list(range(count)))):
+        assert [tuple(row) for row in database.rows_in(find.format(column), values, ["T"])] == everything
+    assert len(list(database.rows_in(find.format("born"), ["2024-02-29"], ["T"]))) == count
+    assert list(database.rows_in(find.format("name"), [], ["T"])) == []
+    if thing.kind != "sqlite":                    # which refuses the number, as it always did
+        assert list(database.rows_in(find.format("number"), [2 ** 70], ["T"])) == []
+    assert database.execute_in('DELETE FROM "thing" WHERE "name" IN ({})', ["none", *names]) == count
+    thing.a.db.rollback()
