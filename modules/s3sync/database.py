@@ -168,7 +168,10 @@ class Database:
         if self.dialect == "postgres":
             # it refuses to touch a row twice in one statement: the last one counts, as where they come one by one
             rows = list({tuple(row[:len(keys)]): row for row in rows}.values())
-            postgres.values(self._cursor, sql, rows, tail)
+            own = self.dal[table] if table in self.dal.tables else {}
+            kinds = [str(own[name].type) if name in own else "" for name in names]
+            if not postgres.arrays(self._cursor, sql[:-len("VALUES ")], kinds, rows, tail):
+                postgres.values(self._cursor, sql, rows, tail)
         else:                                    # in the order of the index: each of its pages is met once
             ordered = sorted(rows, key=itemgetter(*range(len(keys))))
             self._cursor.executemany(self._adapt(sql) + marks + self._adapt(tail), ordered)

@@ -74,6 +74,20 @@ def literal(cursor: Any, value: Any) -> str:
     return found.decode("utf-8")
 
 
+def _element(value: str) -> str:
+    """A text in an array's literal."""
+    if "\\" in value or '"' in value:
+        value = value.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{value}"'
+
+
+#: how a value stands in an array's literal
+ELEMENTS: dict[type, Callable[[Any], str]] = {str: _element, int: repr, type(None): lambda value: "NULL"}
+
+#: the types of arrays that hold what is written to columns of pyDAL's types
+ARRAYS = {"string": "text", "text": "text", "integer": "bigint", "bigint": "bigint", "datetime": "timestamp"}
+
+
 def array(values: Sequence[Any]) -> tuple[str, list[str]] | None:
     """The mark of an array in a statement, and its elements: one literal, where ``IN`` takes a parameter for each value.
 
@@ -82,7 +96,7 @@ def array(values: Sequence[Any]) -> tuple[str, list[str]] | None:
     """
     kinds = set(map(type, values))
     if kinds == {str}:
-        return "?", ['"' + (v.replace("\\", "\\\\").replace('"', '\\"') if "\\" in v or '"' in v else v) + '"' for v in values]
+        return "?", [_element(value) for value in values]
     if kinds == {int} and min(values) in LIMITS and max(values) in LIMITS:
         return "CAST(? AS bigint[])", list(map(str, values))
     return None
@@ -93,6 +107,31 @@ def values(cursor: Any, head: str, rows: Sequence[Row], tail: str = "") -> None:
     for part in _parts(rows):
         lists = ["(" + ", ".join([literal(cursor, value) for value in row]) + ")" for row in part]
         cursor.execute(head + ", ".join(lists) + tail)
+
+
+def arrays(cursor: Any, head: str, kinds: Sequence[str], rows: Sequence[Row], tail: str) -> bool:
+    """`head`, rows, `tail` as `values` would write them, each column an array: a third of the time is reading VALUES lists.
+
+    Parameters
+    ----------
+    kinds : pyDAL's types of the columns
+
+    Returns
+    -------
+    done : False, and nothing done, for few rows, and for types of columns and values that it does not know
+    """
+    types = [ARRAYS.get(kind) for kind in kinds]
+    if len(rows) < WORTHWHILE or None in types:
+        return False
+    marks = ", ".join([f"CAST(%s AS {kind}[])" for kind in types])
+    try:
+        columns = [[ELEMENTS[type(value)](value) for value in column] for column in zip(*rows)]
+    except KeyError:
+        return False
+    statement = f"{head.replace('%', '%%')}SELECT * FROM unnest({marks}){tail.replace('%', '%%')}"
+    for start in range(0, len(rows), ARRAY):
+        cursor.execute(statement, ["{" + ",".join(column[start:start + ARRAY]) + "}" for column in columns])
+    return True
 
 
 def batch(cursor: Any, sql: str, rows: Sequence[Row]) -> None:

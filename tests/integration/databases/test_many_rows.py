@@ -68,6 +68,29 @@ def test_update_and_upsert(thing: Any) -> None:
     thing.a.db.rollback()
 
 
+def test_upsert_of_every_column(thing: Any) -> None:
+    """Texts, numbers, times and NULLs, new and known; on PostgreSQL as arrays, without a list of values for each row."""
+    database, columns = Database(thing.a.db), ("digest", "vector", "seq", "origin", "modified_on")
+
+    def version(n: int, digest: str) -> tuple[Any, ...]:
+        return ("t", f"u'{n}", digest, TEXTS[n % len(TEXTS)] if n % 5 else None, n * 2 ** 40, None if n % 3 else "it",
+                f"2024-02-29 00:{n % 60:02d}:01" if n % 7 else None)
+
+    for first, digest in ((0, "one"), (300, None)):
+        given = [version(n, digest or TEXTS[n % 5]) for n in range(first, first + 600)]
+        if thing.kind == "postgres":
+            cursor = thing.a.db._adapter.cursor
+            assert postgres.arrays(cursor, "", ["string"], given[:5], "") is False          # few
+            assert postgres.arrays(cursor, "", ["double"] * 7, given, "") is False          # of a type it does not know
+            assert postgres.arrays(cursor, "", ["string"], [(b"bytes",)] * 30, "") is False
+        database.upsert("sync_version", ("tablename", "record_uuid"), columns, [given[0], *given])
+    expected = [version(n, "one" if n < 300 else TEXTS[n % 5]) for n in range(900)]
+    found = database.rows('SELECT "tablename", "record_uuid", "digest", "vector", "seq", "origin", "modified_on" '
+                          'FROM "sync_version" WHERE "tablename" = ? ORDER BY "seq"', ["t"])
+    assert [(*row[:6], row[6] and str(row[6])) for row in found] == expected
+    thing.a.db.rollback()
+
+
 def test_what_copy_does_not_take_goes_another_way(thing: Any) -> None:
     """And fails, if it does, as one of the driver's errors, with nothing written."""
     database = Database(thing.a.db)
