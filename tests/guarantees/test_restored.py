@@ -181,6 +181,17 @@ def test_a_run_that_moves_nothing_needs_no_second_contact(field: Field) -> None:
     assert field.a.db(field.a.db.sync_pact).select().first().number == before + 3
 
 
+def test_the_end_of_a_run_is_noted_also_where_a_part_of_it_was_refused(field: Field) -> None:
+    field.link(field.a, field.b, TABLE)
+    run(field)
+    before = field.a.db(field.a.db.sync_pact).select().first().number
+    field.b.db(field.b.db.sync_repository.uuid == field.a.uuid).update(accept_push=False)
+    field.b.insert(TABLE, name="pulled")
+    field.a.insert(TABLE, name="refused")
+    assert run(field) == "fatal" and names(field.a) == ["pulled", "refused"]
+    assert field.a.db(field.a.db.sync_pact).select().first().number == before + 2
+
+
 def test_a_lost_answer_is_no_restoration(field: Field) -> None:
     field.link(field.a, field.b, TABLE)
     for _ in range(3):

@@ -13,7 +13,7 @@ from hashlib import blake2s
 from typing import Callable
 
 from ..errors import SyncError
-from .listing import moment
+from ..index.moment import to_datetime
 from .repository import Repository
 from .site import Site
 
@@ -53,9 +53,9 @@ def state(site: Site, repository_id: int) -> State | None:
     if not rows:
         return None
     row = rows[0]
-    next_on = moment(row[3])
-    return State(int(row[0]), moment(row[1]), moment(row[2]), next_on, row[4] or "", row[5] or "", row[6] in ("T", True, 1),
-                 next_on is not None and next_on > site.now(), row[7] or "")
+    next_on = to_datetime(row[3])
+    return State(int(row[0]), to_datetime(row[1]), to_datetime(row[2]), next_on, row[4] or "", row[5] or "",
+                 row[6] in ("T", True, 1), next_on is not None and next_on > site.now(), row[7] or "")
 
 
 def wait(failures: int, error: SyncError, first: int, longest: int,

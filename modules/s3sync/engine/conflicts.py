@@ -8,9 +8,10 @@ from typing import Any, Iterable, Mapping, NamedTuple
 
 from ..errors import ConfigurationError, RecordError
 from ..hosts.table import TableMap
+from ..index.moment import to_datetime
 from ..index.vector import dump, increment, merge, parse
 from ..s3xml.record import Record, Upload
-from .listing import Listing, label, labels, listing, moment, words
+from .listing import Listing, label, labels, listing, words
 from .site import Site
 
 MINE, THEIRS = "mine", "theirs"
@@ -92,8 +93,8 @@ def listed(site: Site, repository_id: int | None = None, task_id: int | None = N
 
 
 def _conflict(row: Any, called: str) -> Conflict:
-    return Conflict(int(row[0]), row[1], row[2], row[3], row[4], called, row[5] or "", row[6] or "", row[7] or "", moment(row[8]),
-                    moment(row[9]), row[10])
+    return Conflict(int(row[0]), row[1], row[2], row[3], row[4], called, row[5] or "", row[6] or "", row[7] or "",
+                    to_datetime(row[8]), to_datetime(row[9]), row[10])
 
 
 def details(site: Site, conflict_id: int) -> Details:
@@ -116,7 +117,8 @@ def details(site: Site, conflict_id: int) -> Details:
         mine_text, their_text, now_text = (words(site, name, field, value) for value in (here, there, now.get(field)))
         fields.append(Side(field, str(table.dal_table[field].label), mine_text, their_text, now_text, here != there))
     called = label(now or mine or theirs, uuid)
-    return Details(_conflict(row, called), moment(row[last + 2]), moment(row[last + 3]), mine is None, theirs is None, fields)
+    return Details(_conflict(row, called), to_datetime(row[last + 2]), to_datetime(row[last + 3]), mine is None,
+                   theirs is None, fields)
 
 
 def _values(table: TableMap, text: str | None) -> dict[str, Any] | None:

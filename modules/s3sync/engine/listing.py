@@ -1,7 +1,6 @@
 """Part of a list that may be long, and words for what is in it."""
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Any, Generic, Iterable, Mapping, NamedTuple, Sequence, TypeVar
 
 from ..s3xml.record import Upload
@@ -80,10 +79,3 @@ def words(site: Site, table: str, name: str, value: Any) -> str:
     if isinstance(value, list):
         return ", ".join(map(str, value))
     return str(value)
-
-
-def moment(value: Any) -> datetime | None:
-    """A point in time as the driver gave it."""
-    if value is None or isinstance(value, datetime):
-        return value
-    return datetime.fromisoformat(str(value)[:19])

@@ -8,13 +8,14 @@ from io import BytesIO
 from typing import Any, Iterable, Mapping, Sequence
 
 from ..errors import ConfigurationError, DocumentError
+from ..index.moment import to_datetime
 from ..index.vector import increment
 from ..s3xml.document import Document
 from ..s3xml.record import Record
 from ..s3xml.writer import DocumentWriter, Encoder
 from . import attachments
 from .end import RESTRICTED
-from .listing import Listing, label, labels, listing, moment, words
+from .listing import Listing, label, labels, listing, words
 from .outcome import Outcome
 from .site import Site
 
@@ -145,7 +146,7 @@ def listed(site: Site, repository_id: int | None = None, task_id: int | None = N
 
 def _entry(row: Sequence[Any], called: str) -> Entry:
     return Entry(int(row[0]), int(row[1]), row[2], row[3], row[4], row[5], called, row[6] or "", row[7] or "", int(row[8] or 0),
-                 moment(row[9]), moment(row[10]), moment(row[11]), row[12] or "")
+                 to_datetime(row[9]), to_datetime(row[10]), to_datetime(row[11]), row[12] or "")
 
 
 def _called(site: Site, number: int, uuid: str) -> str:

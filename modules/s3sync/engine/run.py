@@ -173,7 +173,7 @@ class Runner:
                 if done.failure is not None and (done.failure.remote or isinstance(done.failure, ProxyError)):
                     broken = done.failure
                 moved += done.records
-            if moved and broken is None:
+            if moved and not isinstance(broken, (ConnectError, ProxyError)):
                 self._part(repository, peer)
             site.db.execute('UPDATE "sync_repository" SET "last_connected" = ? WHERE "id" = ?',
                             [site.now().isoformat(" ")[:19], repository.id])

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Iterator
 
+from ..index.moment import to_datetime
 from ..process import lives
 from . import backoff, conflicts, quarantine, queue, waiting
-from .listing import moment
 from .repository import Repository, load
 from .site import Site
 
@@ -70,10 +70,10 @@ def standing(site: Site) -> Iterator[Standing]:
         rows = site.db.rows('SELECT "status", "started_on", "finished_on", "message", "heartbeat_on", "worker" FROM "sync_run" '
                             'WHERE "repository_id" = ? ORDER BY "id" DESC LIMIT 1', [number])
         status, started, finished, message, beat, worker = rows[0] if rows else ("", None, None, "", None, "")
-        heard = moment(beat)
+        heard = to_datetime(beat)
         silent = (site.now() - heard).total_seconds() if status == "running" and heard is not None else 0.0
         late = status == "running" and (silent > site.settings.lease_time or lives(worker or "") is False)
-        yield Standing(load(site.db.dal, number), status or "", moment(started), moment(finished), message or "", late,
+        yield Standing(load(site.db.dal, number), status or "", to_datetime(started), to_datetime(finished), message or "", late,
                        heard if silent > QUIET else None,
                        quarantine.count(site, number), conflicts.count(site, number), waiting.count(site, number),
                        queue.count(site, number), backoff.state(site, number))

@@ -8,7 +8,8 @@ from typing import Collection, Iterable, Mapping, Sequence
 from ..hosts.files import MARK
 from ..hosts.table import TableMap
 from ..index.digest import DELETED
-from .listing import Listing, labels, listing, moment
+from ..index.moment import to_datetime
+from .listing import Listing, labels, listing
 from .site import Site
 
 Missing = tuple[str, str, str, str]     #: record uuid, field, target table, target uuid
@@ -145,6 +146,6 @@ def listed(site: Site, repository_id: int | None = None, limit: int = 50, offset
     for row in rows:
         version = site.index.versions(row[5], [row[6]]).get(row[6])
         found.append(Waits(int(row[0]), row[1], row[2], row[3], known.get((row[2], row[3]), row[3]), row[4], row[5], row[6],
-                           moment(row[7]), version is not None and version.deleted,
-                           (row[8] or "") if row[5] == MARK else None, row[9] or "", moment(row[10])))
+                           to_datetime(row[7]), version is not None and version.deleted,
+                           (row[8] or "") if row[5] == MARK else None, row[9] or "", to_datetime(row[10])))
     return Listing(total, found)

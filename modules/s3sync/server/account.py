@@ -10,10 +10,10 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from ..engine import log
-from ..engine.listing import moment
 from ..engine.repository import Repository, by_uuid
 from ..engine.site import Site
 from ..errors import OtherAccount
+from ..index.moment import to_datetime
 
 COLUMNS = ("user_id", "first_on", "refused_id", "refused_on")
 
@@ -58,7 +58,7 @@ def account(site: Site, repository: Repository) -> Account | None:
     row = _row(site, repository.uuid)
     if row is None:
         return None
-    return Account(_name(site, row[0]), moment(row[1]), _name(site, row[2]) if row[2] else "", moment(row[3]))
+    return Account(_name(site, row[0]), to_datetime(row[1]), _name(site, row[2]) if row[2] else "", to_datetime(row[3]))
 
 
 def forget(site: Site, repository: Repository) -> bool:
@@ -82,7 +82,7 @@ def _refuse(site: Site, uuid: str, row: tuple[int | None, object, int | None, ob
     repository = by_uuid(site.db.dal, uuid)
     if repository is None:                        # was deleted: what prevents the caller is said elsewhere
         return
-    before = moment(row[3])
+    before = to_datetime(row[3])
     if row[2] != user_id or before is None or before + QUIET <= site.now():
         site.db.execute('UPDATE "sync_account" SET "refused_id" = ?, "refused_on" = ? WHERE "peer_uuid" = ?',
                         [user_id, _now(site), uuid])
