@@ -1,13 +1,11 @@
 """Runs as the pages show them: from what the engine commits with each batch (``sync_run``, ``sync_run_task``)."""
 from __future__ import annotations
 
-import datetime
 import json
 from types import SimpleNamespace
 from typing import Any, Iterable
 
-from ..engine.standing import QUIET
-from ..process import lives
+from ..engine.standing import Vigour, vigour
 from ..scheduler.jobs import TASK
 from ..tables import eden
 from .job_form import TAKEN
@@ -57,19 +55,13 @@ def columns(this: Page) -> list[tuple[str, Any]]:
             ("rejected", T("Rejected"))]
 
 
+def _vigour(this: Page, row: Any) -> Vigour:
+    return vigour(row.status, row.heartbeat_on or row.started_on, row.worker or "", eden.utcnow(), this.app.settings.lease_time)
+
+
 def is_active(this: Page, row: Any) -> bool:
     """Is this run going on? One whose process is dead, or without a sign of life for too long, is not."""
-    if row is None or row.status != "running" or lives(row.worker or "") is False:
-        return False
-    seen = row.heartbeat_on or row.started_on
-    patience = datetime.timedelta(seconds=this.app.settings.lease_time)
-    return seen is not None and eden.utcnow() - seen < patience
-
-
-def quiet_since(row: Any) -> datetime.datetime | None:
-    """The last sign of life of a run that should have given another one since."""
-    seen = row.heartbeat_on or row.started_on
-    return seen if seen is not None and eden.utcnow() - seen > datetime.timedelta(seconds=QUIET) else None
+    return row is not None and row.status == "running" and not _vigour(this, row).late
 
 
 def queued(db: Any, repository_id: int) -> Any:
@@ -90,7 +82,8 @@ def progress(this: Page, repository: Any) -> dict[str, Any]:
     active = is_active(this, row)
     waiting = None if active else queued(db, repository.id)
     return {
-        "run": row, "steps": steps, "active": active, "quiet": quiet_since(row) if active else None, "waiting": waiting,
+        "run": row, "steps": steps, "active": active, "quiet": _vigour(this, row).quiet_since if active else None,
+        "waiting": waiting,
         "status": status(this, row) if row else "",
         "busy": active or waiting is not None,
         "worker_alive": this.app.worker_alive(),

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Iterator
+from typing import Iterator, NamedTuple
 
 from ..index.moment import to_datetime
 from ..process import lives
@@ -63,6 +63,21 @@ class Standing:
         return found
 
 
+class Vigour(NamedTuple):
+    """Whether a run lives: `late` and `quiet_since` as in `Standing`."""
+
+    late: bool = False
+    quiet_since: datetime | None = None
+
+
+def vigour(status: str, heard: datetime | None, worker: str, now: datetime, patience: float) -> Vigour:
+    """How a run of this status does that was last `heard` of then; after `patience` seconds of silence others take over."""
+    if status != "running":
+        return Vigour()
+    silent = (now - heard).total_seconds() if heard is not None else float("inf")
+    return Vigour(silent > patience or lives(worker) is False, heard if silent > QUIET else None)
+
+
 def standing(site: Site) -> Iterator[Standing]:
     """All repositories, in the order of their ids."""
     for (number,) in site.db.rows("""SELECT "id" FROM "sync_repository" WHERE "deleted" IS NULL OR "deleted" <> 'T' """
@@ -70,10 +85,8 @@ def standing(site: Site) -> Iterator[Standing]:
         rows = site.db.rows('SELECT "status", "started_on", "finished_on", "message", "heartbeat_on", "worker" FROM "sync_run" '
                             'WHERE "repository_id" = ? ORDER BY "id" DESC LIMIT 1', [number])
         status, started, finished, message, beat, worker = rows[0] if rows else ("", None, None, "", None, "")
-        heard = to_datetime(beat)
-        silent = (site.now() - heard).total_seconds() if status == "running" and heard is not None else 0.0
-        late = status == "running" and (silent > site.settings.lease_time or lives(worker or "") is False)
+        late, quiet = vigour(status, to_datetime(beat or started), worker or "", site.now(), site.settings.lease_time)
         yield Standing(load(site.db.dal, number), status or "", to_datetime(started), to_datetime(finished), message or "", late,
-                       heard if silent > QUIET else None,
+                       quiet,
                        quarantine.count(site, number), conflicts.count(site, number), waiting.count(site, number),
                        queue.count(site, number), backoff.state(site, number))
