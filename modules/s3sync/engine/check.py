@@ -1,25 +1,17 @@
-"""Is a record fit for its table? Lengths, mandatory fields, and the host's own validators, compiled once per table."""
+"""Is a record fit for its table? Lengths, mandatory fields, and the host's own validators, put together once per table."""
 from __future__ import annotations
 
-from datetime import date, datetime, time
-from decimal import Decimal
-from typing import Any, Callable, Iterable
-
-from pydal.validators import IS_LENGTH
+from typing import Any
 
 from ..hosts.base import Host
-from ..hosts.callback import HookError, call
-from ..hosts.limits import limits
-from ..hosts.table import StoredRow, TableMap, canonical_default
+from ..hosts.limits import Limit, limits
+from ..hosts.table import StoredRow, TableMap
 from ..s3xml.record import Record
 from .decide import Action
+from .validation import Validation
 
-Validator = Callable[..., Any]
-
-#: what a validator may make of a value of these types
-KINDS: dict[str, type | tuple[type, ...]] = {
-    "string": str, "text": str, "integer": int, "bigint": int, "double": (float, int), "decimal": (Decimal, int), "boolean": bool,
-    "date": date, "datetime": datetime, "time": time, "json": (dict, list), "list:string": list, "list:integer": list}
+#: the field is not mentioned
+ABSENT = object()
 
 
 class Checker:
@@ -27,109 +19,77 @@ class Checker:
 
     def __init__(self, host: Host, table: TableMap) -> None:
         self.table = table
-        self.lengths = {f.name: f.length for f in table.schema.fields if f.type == "string" and f.length}
-        self.validators = {name: list(found) for name, found in host.validators(table.name).items()
-                           if name in table.schema.by_name}
-        self.limits = limits(table)
-        self.mandatory = [f.name for f in table.schema.fields if f.name not in table.nullable]
-        #: fields whose validators are such that a text can be told to be good without calling them
-        self._plain = {name: test for name, found in self.validators.items()
-                       if table.schema.by_name[name].type in ("string", "text") and (test := _test(found)) is not None}
-        #: fields whose validators refuse that nothing is entered: found out when the first record lacks one
-        self._wanted: dict[str, str] = {}
-        self.blank_lists = [f.name for f in table.schema.fields if f.type == "list:string"]
+        validators, found = host.validators(table.name), limits(table)
+        rules = [_Rule(f.name, f.length if f.type == "string" and f.length else None, found.get(f.name, []),
+                       f.name not in table.nullable, f.name in table.defaults,
+                       Validation(table, f.name, validators[f.name]) if f.name in validators else None)
+                 for f in table.schema.fields]
+        self._rules = [rule for rule in rules if rule.says_anything]
+        self._lists = [f.name for f in table.schema.fields if f.type == "list:string"]
 
     def check(self, record: Record, row: StoredRow | None, action: Action) -> str:
         """Why the record must not be written; "" if it may. Values may be normalised in place."""
         if action not in (Action.CREATE, Action.UPDATE):
             return ""
         values = record.values
-        for name in self.blank_lists:            # pyDAL does not store blank items
+        for name in self._lists:                 # pyDAL does not store blank items
             if values.get(name):
                 values[name] = [item for item in values[name] if item.strip()]
         old = row.values if row is not None and not row.deleted else {}
-        for name, length in self.lengths.items():
-            value = values.get(name)
-            if value is not None and len(value) > length and value != old.get(name):
-                return f"{name}: longer than {length} characters"
-        for name, checks in self.limits.items():
-            value = values.get(name)
-            if value is not None:
-                for too_large in checks:
-                    if reason := too_large(value):
-                        return f"{name}: {reason}"
-        for name in self.mandatory:
-            if name in values:
-                if values[name] is None:
-                    return f"{name}: a value is required"
-            elif action is Action.CREATE and name not in self.table.defaults:
-                return f"{name}: a value is required"
-        for name, validators in self.validators.items():
-            reason = ""
-            if name not in values:
-                if action is Action.CREATE and name not in self.table.defaults:
-                    reason = self._entered(name, validators)
-            elif row is None or values[name] != old.get(name):
-                test = self._plain.get(name)
-                if test is None or not values[name] or not test(values[name]):
-                    reason = self._validate(name, values, validators, row)
+        created = action is Action.CREATE
+        for rule in self._rules:
+            name = rule.name
+            value = values.get(name, ABSENT)
+            if value is ABSENT:
+                reason = rule.absent() if created else ""
+            elif value is None:
+                reason = rule.missing(values, row, old)
+            elif value == old.get(name):
+                continue
+            else:
+                reason = rule.check(values, value, row)
             if reason:
                 return reason
         return ""
 
-    def _entered(self, name: str, validators: list[Validator]) -> str:
+
+class _Rule:
+    """What one field asks of its values."""
+
+    __slots__ = ("name", "length", "limits", "mandatory", "default", "validation")
+
+    def __init__(self, name: str, length: int | None, limits: list[Limit], mandatory: bool, default: bool,
+                 validation: Validation | None) -> None:
+        self.name, self.length, self.limits, self.mandatory, self.default = name, length, limits, mandatory, default
+        self.validation = validation
+
+    @property
+    def says_anything(self) -> bool:
+        return bool(self.length or self.limits or self.mandatory or self.validation)
+
+    def absent(self) -> str:
         """Why a new record must mention the field; "" if it need not."""
-        if name not in self._wanted:
-            self._wanted[name] = self._validate(name, {name: None}, validators, None) and f"{name}: a value is required"
-        return self._wanted[name]
+        if self.default:
+            return ""
+        if self.mandatory:
+            return f"{self.name}: a value is required"
+        return self.validation.absent() if self.validation is not None else ""
 
-    def _validate(self, name: str, values: dict[str, Any], validators: list[Validator], row: StoredRow | None) -> str:
-        original = values[name]
-        if original is not None and name in self.table.uploads:
-            return ""                            # they were asked when the file was taken
-        if name in self.table.references or name in self.table.list_references:
-            return ""                            # whether the target exists is found out when it is resolved
-        given = value = "" if original is None else self.table.python_value(name, original)
-        for validator in validators:
-            set_self = getattr(validator, "set_self_id", None)
-            try:
-                if set_self is not None:         # unique values: not compared with the record itself
-                    set_self(row.id if row is not None else 0)
-                value, error = call(validator, value)
-            except (HookError, TypeError, ValueError) as broken:
-                return f"{name}: its validator failed on {original!r:.80}: {broken}"
-            if error:
-                return f"{name}: {error} ({original!r:.80})"
-        if value != given and value is not None:
-            values[name] = self._canonical(name, value, original)
-        return ""
+    def missing(self, values: dict[str, Any], row: StoredRow | None, old: dict[str, Any]) -> str:
+        """Why there must be a value; "" if there need not be one."""
+        if self.mandatory:
+            return f"{self.name}: a value is required"
+        if self.validation is None or row is not None and old.get(self.name) is None:
+            return ""
+        return self.validation.check(values, row.id if row is not None else 0)
 
-    def _canonical(self, name: str, value: Any, original: Any) -> Any:
-        """What a validator made of a value, in canonical form; the value as it came where it made another type of it."""
-        field = self.table.schema.by_name[name]
-        wanted = KINDS.get(field.type)
-        if wanted is None or not isinstance(value, wanted) or isinstance(value, bool) != (field.type == "boolean"):
-            return original
-        return canonical_default(field, value)
-
-
-def _test(validators: Iterable[Any]) -> Callable[[str], bool] | None:
-    """What pyDAL's own validators for texts come down to: they accept as it is what passes; None if there are others."""
-    low, high = 0, None
-    left = list(validators)
-    while left:
-        validator = left.pop(0)
-        kind = type(validator)
-        if kind.__name__ == "DefaultValidatorProxy":         # what pyDAL puts in itself, since 2026
-            validator, kind = validator.obj, type(validator.obj)
-        if kind.__module__ != IS_LENGTH.__module__ or getattr(validator, "empty_regex", None) is not None:
-            return None
-        if kind.__name__ in ("IS_EMPTY_OR", "IS_NULL_OR"):   # of what is not empty, it asks the others
-            other = validator.other
-            left = [*(other if isinstance(other, (list, tuple)) else [other]), *left]
-        elif kind.__name__ == "IS_LENGTH":
-            low = max(low, validator.minsize)
-            high = validator.maxsize if high is None else min(high, validator.maxsize)
-        elif kind.__name__ not in ("IS_NOT_EMPTY", "Validator"):           # the latter takes everything
-            return None
-    return lambda text: low <= len(text) and (high is None or len(text) <= high) and not text.isspace()
+    def check(self, values: dict[str, Any], value: Any, row: StoredRow | None) -> str:
+        """Why a value cannot be taken; "" if it can."""
+        if self.length is not None and len(value) > self.length:
+            return f"{self.name}: longer than {self.length} characters"
+        for too_large in self.limits:
+            if reason := too_large(value):
+                return f"{self.name}: {reason}"
+        if self.validation is None:
+            return ""
+        return self.validation.check(values, row.id if row is not None else 0)

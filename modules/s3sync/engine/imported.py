@@ -11,9 +11,9 @@ from ..hosts.callback import HookError, ImportItem, Values, call
 from ..hosts.table import TableMap, canonical_default
 from ..s3xml.record import Record
 from ..s3xml.values import dump
-from .check import KINDS
 from .resolve import python_values
 from .site import Site
+from .validation import KINDS
 
 #: before the names of JSON keys whose values are references (S3XML §4.2)
 REFERENCE = "$k_"

@@ -4,7 +4,7 @@ from __future__ import annotations
 import json
 from concurrent.futures import Future, ThreadPoolExecutor
 from io import BytesIO
-from typing import Mapping, Sequence
+from typing import Mapping, NamedTuple, Sequence
 
 from ..errors import BEYOND_THE_FILE, NotPermitted, PeerRefused, SyncError
 from ..hosts.files import MARK, Files
@@ -58,10 +58,21 @@ def attributes(site: Site, tables: Sequence[str] | dict[str, Encoder], count: in
 PACKED = 7
 
 
+class _Page(NamedTuple):
+    """Records on their way: the position reached with them, is the index up to date, is there more."""
+
+    records: list[Record]
+    since: int
+    done: bool = False
+    more: bool = True
+    request: Future[Receipt] | None = None
+
+
 class Pusher(Transfer):
     """Pushes one task to a peer of our kind.
 
-    The next page is read while this one is on its way.
+    The next page is read while this one is on its way, and sent as soon as the peer has taken this one: while what became of
+    this one is noted here, the peer works.
     """
 
     def __init__(self, site: Site, peer: Peer, repository_id: int, repository_uuid: str, task: Task, step: Step) -> None:
@@ -103,40 +114,51 @@ class Pusher(Transfer):
         self.step.counts.waiting = len(self._waiting)
 
     def _table(self, pool: ThreadPoolExecutor, name: str, since: int, condition: str) -> None:
-        site, pace = self.site, Pace(self.site.settings.batch_size)
-        records, since, done, more = self._following(name, since, condition, False, pace.limit)
-        body = self._document(records)
-        while True:
-            request = self._send(pool, body)
-            pace.took(len(records), len(body or b"") // PACKED)
-            ahead = self._following(name, since, condition, done, pace.limit) if more else None
-            body = self._document(ahead[0]) if ahead else None
-            self._finish(request, records)
-            self._dependencies(pool)                  # before the position moves: if we are killed here, they are found again
-            cursors.save(site, self.repository_uuid, self.task.id, "push", self.scope,
-                         {name: sealed(site.index.cursor(name, since, self._echo[name]), self._rights)})
-            self.step.run.commit()
-            if ahead is None:
-                return
-            records, since, done, more = ahead
+        site, pace = self.site, Pace(self.site.settings.batch_size, growth=3)
+        page: _Page | None = self._page(pool, name, condition, pace, _Page([], since))
+        while page is not None:
+            following = self._page(pool, name, condition, pace, page)
+            try:
+                self._finish(page.request, page.records)
+                if self._missing and following is not None:     # it may be on its way; and receipts count in the order of sending
+                    page, following = following, None
+                    self._finish(page.request, page.records)
+                self._dependencies(pool)              # before the position moves: if we are killed here, they are found again
+                cursors.save(site, self.repository_uuid, self.task.id, "push", self.scope,
+                             {name: sealed(site.index.cursor(name, page.since, self._echo[name]), self._rights)})
+                self.step.run.commit()
+            except BaseException:
+                if following is not None and following.request is not None:
+                    following.request.cancel()
+                raise
+            page = following or self._page(pool, name, condition, pace, page)
 
-    def _following(self, name: str, since: int, condition: str, done: bool, limit: int) -> tuple[list[Record], int, bool, bool]:
-        """About `limit` records after `since`; the position reached, is the index up to date, is there more."""
+    def _page(self, pool: ThreadPoolExecutor, name: str, condition: str, pace: Pace, before: _Page) -> _Page | None:
+        """Read the page that comes after one, and send it as soon as that has been taken; None if there is none."""
+        if not before.more:
+            return None
         records: list[Record] = []
-        more = True
-        while more and len(records) < limit:
-            step = min(limit - len(records), self.site.settings.batch_size)
-            page, done = self.exporter.advance(name, since, step, self.repository_uuid, condition, done, self._echo[name])
-            records += page.records
-            since, more = page.cursor, page.more or not done
+        since, done, more = before.since, before.done, True
+        while more and len(records) < pace.limit:
+            step = min(pace.limit - len(records), self.site.settings.batch_size)
+            found, done = self.exporter.advance(name, since, step, self.repository_uuid, condition, done, self._echo[name])
+            records += found.records
+            since, more = found.cursor, found.more or not done
             self.step.run.beat()
-        return records, since, done, more
+        body = self._document(records)
+        pace.took(len(records), len(body or b"") // PACKED)
+        return _Page(records, since, done, more, self._send(pool, body, before.request))
 
     def _document(self, records: Sequence[Record], files: bool = True) -> bytes | None:
         return document(self.site, records, files=files) if records else None
 
-    def _send(self, pool: ThreadPoolExecutor, body: bytes | None) -> Future[Receipt] | None:
-        return pool.submit(self.peer.push, self.task, body) if body is not None else None
+    def _send(self, pool: ThreadPoolExecutor, body: bytes | None, after: Future[Receipt] | None = None) -> Future[Receipt] | None:
+        return pool.submit(self._pushed, body, after) if body is not None else None
+
+    def _pushed(self, body: bytes, after: Future[Receipt] | None) -> Receipt:
+        if after is not None:
+            after.result()                            # raises: after a page that was not taken none is sent
+        return self.peer.push(self.task, body)
 
     def _finish(self, request: Future[Receipt] | None, records: Sequence[Record]) -> None:
         """Take note of what became of the records."""
@@ -186,7 +208,8 @@ class Pusher(Transfer):
 
     def _dependencies(self, pool: ThreadPoolExecutor) -> None:
         while self._missing:
-            wanted = [m for m in dict.fromkeys(self._missing) if m not in self._asked]
+            wanting = {m for missing in self._waiting.values() for m in missing}        # others have arrived meanwhile
+            wanted = [m for m in dict.fromkeys(self._missing) if m in wanting and m not in self._asked]
             self._asked.update(wanted)
             self._missing = []
             tables: dict[str, list[str]] = {}
