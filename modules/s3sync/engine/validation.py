@@ -131,7 +131,7 @@ def _unwrapped(validators: Iterable[Any]) -> list[tuple[Any, str]]:
 
     Those that let empty values through ask others of the rest; one whose own idea of empty is not known stays as it is.
     """
-    found = []
+    found: list[tuple[Any, str]] = []
     left = list(validators)
     while left:
         validator, name = _own(left.pop(0))
