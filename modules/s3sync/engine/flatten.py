@@ -22,14 +22,14 @@ def flatten(site: Site, records: Iterable[Record]) -> Iterator[Record]:
     return _Flattener(site).all(records)
 
 
-#: types of values that may be, or contain, references by tuid
-_REFERRING = frozenset((Tuid, list))
-
-
 def _flat(record: Record) -> bool:
     """Is there nothing to be done? So it is with nearly all records of our own peers."""
-    return (record.uuid is not None and record.tuid is None and record.children is None and record.inline is None
-            and record.uuid != "" and _REFERRING.isdisjoint(map(type, record.values.values())))
+    if (record.uuid is None or record.uuid == "" or record.tuid is not None or record.children is not None
+            or record.inline is not None):
+        return False
+    types = set(map(type, record.values.values()))
+    return Tuid not in types and (list not in types or not any(
+        Tuid in map(type, value) for value in record.values.values() if type(value) is list))
 
 
 class _Flattener:

@@ -114,7 +114,7 @@ class Pusher(Transfer):
         self.step.counts.waiting = len(self._waiting)
 
     def _table(self, pool: ThreadPoolExecutor, name: str, since: int, condition: str) -> None:
-        site, pace = self.site, Pace(self.site.settings.batch_size, growth=3)
+        site, pace = self.site, Pace(self.site.settings.batch_size)
         page: _Page | None = self._page(pool, name, condition, pace, _Page([], since))
         while page is not None:
             following = self._page(pool, name, condition, pace, page)
