@@ -19,7 +19,7 @@ from .values import shown
 
 WINDOW = 1 << 18       #: characters within which a record must end that is read by its template
 CHUNK = 1 << 15        #: bytes read at once
-WORTHWHILE = 500       #: records of a table for which a template is quicker than the parser, its own making included
+WORTHWHILE = 200       #: records of a table for which a template is quicker than the parser, its own making included
 HEAD = 1 << 18         #: bytes within which the root element must have begun, attributes included
 
 _NAME = re.compile('<resource name="([^"<&]*)" ').match
