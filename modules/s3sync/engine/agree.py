@@ -142,10 +142,10 @@ class Agreement:
                              _sql(record)))
                 continue
             if row is not None and mine is not None and uuid in known and known[uuid].again(remote_digest(record)) \
-                    and not self._same(record, row):
+                    and not row.holds(record):
                 stale.append((record, row, mine))
                 continue
-            if row is not None and mine is not None and self._same(record, row):
+            if row is not None and mine is not None and row.holds(record):
                 record.vector = mine.vector
             else:
                 vector = parse(known[uuid].vector) if uuid in known else {}
@@ -161,7 +161,7 @@ class Agreement:
         """Does it hold by now what we do? If it has not been told of all our values, what it lacks is no agreement."""
         if mine.digest == remote_digest(record):
             return True
-        return known.sent_digest == mine.digest and (self._same(record, row) or self._written(record, row, mine, known))
+        return known.sent_digest == mine.digest and (row.holds(record) or self._written(record, row, mine, known))
 
     @staticmethod
     def _written(record: Record, row: StoredRow, mine: Version, known: Agreed) -> bool:
@@ -234,13 +234,6 @@ class Agreement:
             version = versions.get(str(record.uuid))
             if version is not None and version.digest != there.local:
                 record.modified_on = (datetime.strptime(there.seen, STAMP) + timedelta(seconds=1)).strftime(STAMP)
-
-    @staticmethod
-    def _same(record: Record, row: StoredRow) -> bool:
-        if record.deleted or row.deleted:
-            return record.deleted and row.deleted
-        values = row.values
-        return all(values.get(name, value) == value for name, value in record.values.items())
 
     def settle(self, table: str, records: Sequence[Record], outcomes: Sequence[Outcome]) -> None:
         """Remember what the peer has, after its records were applied. What was rejected stays news."""

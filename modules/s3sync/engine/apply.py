@@ -240,13 +240,7 @@ class Applier:
         if row is not None:
             known = version.digest if version else ""
             mine = Mine(row.deleted, row.mci, (row.modified_on or "", known))
-            if record.deleted or row.deleted:
-                same = record.deleted and row.deleted
-            else:
-                values = row.values
-                merged = {**values, **record.values}
-                same = merged == values or len(merged) > len(values) and all(      # fields that are no columns here do not count
-                    values.get(field, value) == value for field, value in record.values.items())
+            same = row.holds(record)
         elif version is not None:                # there is no row, but it is known to be deleted
             mine = Mine(True, 2, (version.modified_on or "", version.digest))
             same = record.deleted

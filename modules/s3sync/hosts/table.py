@@ -13,7 +13,7 @@ from typing import Any, Callable, Container, Iterable, Sequence
 from pydal.helpers.methods import bar_decode_string, bar_encode
 
 from ..database import Database
-from ..s3xml.record import Upload
+from ..s3xml.record import Record, Upload
 from ..s3xml.schema import ATTRIBUTES, IGNORED, Field, Schema
 
 Converter = Callable[[Any], Any]
@@ -65,6 +65,15 @@ class StoredRow:
         self.modified_by = modified_by
         self.owned_by_user = owned_by_user
         self.owned_by_group = owned_by_group
+
+    def holds(self, record: Record) -> bool:
+        """Does it say what the record says? What the record does not mention does not count, nor what is no column here."""
+        if record.deleted or self.deleted:
+            return record.deleted and self.deleted
+        values = self.values
+        merged = {**values, **record.values}             # quicker than to look at them one by one
+        return merged == values or len(merged) > len(values) and all(
+            values.get(field, value) == value for field, value in record.values.items())
 
 
 class TableMap:
