@@ -4,7 +4,7 @@ from __future__ import annotations
 import json
 from concurrent.futures import Future, ThreadPoolExecutor
 from io import BytesIO
-from typing import Mapping, NamedTuple, Sequence
+from typing import Iterable, Iterator, Mapping, NamedTuple, Sequence
 
 from ..errors import BEYOND_THE_FILE, NotPermitted, PeerRefused, SyncError
 from ..hosts.files import MARK, Files
@@ -59,10 +59,12 @@ PACKED = 7
 
 
 class _Page(NamedTuple):
-    """Records on their way: the position reached with them, is the index up to date, is there more."""
+    """Records of a table on their way: the position reached with them, is the index up to date, is there more."""
 
-    records: list[Record]
+    table: str
+    condition: str
     since: int
+    records: Sequence[Record] = ()
     done: bool = False
     more: bool = True
     request: Future[Receipt] | None = None
@@ -104,8 +106,7 @@ class Pusher(Transfer):
                              for name, condition in tables))
         site.db.commit()
         with ThreadPoolExecutor(1) as pool:
-            for name, condition in tables:
-                self._table(pool, name, since[name], condition)
+            self._pages(pool, (_Page(name, condition, since[name]) for name, condition in tables))
             self._queued(pool)
             self._again(pool)
             self._dependencies(pool)
@@ -113,41 +114,50 @@ class Pusher(Transfer):
                 Puller(site, self.peer, self.repository_id, self.repository_uuid, self.task, self.step).fetch_missing(pool)
         self.step.counts.waiting = len(self._waiting)
 
-    def _table(self, pool: ThreadPoolExecutor, name: str, since: int, condition: str) -> None:
-        site, pace = self.site, Pace(self.site.settings.batch_size)
-        page: _Page | None = self._page(pool, name, condition, pace, _Page([], since))
+    def _pages(self, pool: ThreadPoolExecutor, places: Iterable[_Page]) -> None:
+        """Push the tables that begin at these places, one after the other."""
+        pace, left = Pace(self.site.settings.batch_size), iter(places)
+        page = self._next(pool, pace, None, left)
         while page is not None:
-            following = self._page(pool, name, condition, pace, page)
+            following, taken = self._next(pool, pace, page, left), [page]
             try:
                 self._finish(page.request, page.records)
                 if self._missing and following is not None:     # it may be on its way; and receipts count in the order of sending
                     page, following = following, None
+                    taken.append(page)
                     self._finish(page.request, page.records)
-                self._dependencies(pool)              # before the position moves: if we are killed here, they are found again
-                cursors.save(site, self.repository_uuid, self.task.id, "push", self.scope,
-                             {name: sealed(site.index.cursor(name, page.since, self._echo[name]), self._rights)})
+                self._dependencies(pool)              # before positions move: if we are killed here, they are found again
+                for each in taken:
+                    self._save(each)
                 self.step.run.commit()
             except BaseException:
                 if following is not None and following.request is not None:
                     following.request.cancel()
                 raise
-            page = following or self._page(pool, name, condition, pace, page)
+            page = following or self._next(pool, pace, page, left)
 
-    def _page(self, pool: ThreadPoolExecutor, name: str, condition: str, pace: Pace, before: _Page) -> _Page | None:
+    def _next(self, pool: ThreadPoolExecutor, pace: Pace, before: _Page | None, left: Iterator[_Page]) -> _Page | None:
         """Read the page that comes after one, and send it as soon as that has been taken; None if there is none."""
-        if not before.more:
+        place = before if before is not None and before.more else next(left, None)
+        if place is None:
             return None
+        name, since, done, more = place.table, place.since, place.done, True
         records: list[Record] = []
-        since, done, more = before.since, before.done, True
         while more and len(records) < pace.limit:
             step = min(pace.limit - len(records), self.site.settings.batch_size)
-            found, done = self.exporter.advance(name, since, step, self.repository_uuid, condition, done, self._echo[name])
+            found, done = self.exporter.advance(name, since, step, self.repository_uuid, place.condition, done, self._echo[name])
             records += found.records
             since, more = found.cursor, found.more or not done
             self.step.run.beat()
         body = self._document(records)
         pace.took(len(records), len(body or b"") // PACKED)
-        return _Page(records, since, done, more, self._send(pool, body, before.request))
+        return _Page(name, place.condition, since, records, done, more,
+                     self._send(pool, body, before.request if before is not None else None))
+
+    def _save(self, page: _Page) -> None:
+        """The position after a page."""
+        cursors.save(self.site, self.repository_uuid, self.task.id, "push", self.scope, {
+            page.table: sealed(self.site.index.cursor(page.table, page.since, self._echo[page.table]), self._rights)})
 
     def _document(self, records: Sequence[Record], files: bool = True) -> bytes | None:
         return document(self.site, records, files=files) if records else None

@@ -86,3 +86,40 @@ def test_what_is_on_its_way_already_is_not_sent_once_more(push: Push) -> None:
     push.a.db.commit()
     assert push.run() == "success" and not list(same(push.a, push.b))
     assert push.pages == [children, [parent]]
+
+
+def offices(push: Push, count: int) -> str:
+    """An organisation whose first offices lie in a location that no task covers, which is returned; instead of locations."""
+    a = push.a
+    a.db(a.db.sync_task.id > 0).update(resource_name="org_organisation", components=True)
+    (place,) = push.fill(1)
+    row = a.db(a.db.gis_location.uuid == place).select().first()
+    owner = a.db.org_organisation.insert(name="Relief")
+    for number in range(count):
+        a.db.org_office.insert(name=f"Office {number}", organisation_id=owner, location_id=row.id if number < 6 else None)
+    a.db.commit()
+    return place
+
+
+def test_tables_follow_each_other_at_once_and_pages_go_on_growing(push: Push, monkeypatch: pytest.MonkeyPatch) -> None:
+    place = offices(push, 9)
+    seen: list[bool] = []
+    save = cursors.save
+
+    def saved(*args: Any) -> None:
+        if len(seen) < 1:
+            seen.append(push.begun[1].wait(10))          # of the offices, before the organisation is noted
+        save(*args)
+    monkeypatch.setattr(cursors, "save", saved)
+    assert push.run() == "success" and not list(same(push.a, push.b))
+    assert seen == [True]
+    assert [len(page) for page in push.pages] == [1, 6, 3, 1] and push.pages[3] == [place]
+
+
+def test_what_a_page_lacks_is_found_again_if_it_could_not_be_sent(push: Push) -> None:
+    place = offices(push, 9)
+    push.peer.refused = 4
+    assert push.run() == "fatal" and push.pages[3] == [place]
+    assert not push.b.db(push.b.db.gis_location.id > 0).count()
+    push.peer.refused = 0
+    assert push.run() == "success" and not list(same(push.a, push.b))
