@@ -107,7 +107,7 @@ applied, so that what its request costs is hidden. In a push it is not: the serv
 the requests as well, and the client waits for it. The fewer records, and the slower each request, the more that is.
 
 So of the bars that are not met here, most are missed by what requests cost. A push is as fast as a pull with plain records and
-locations on SQLite, and up to a fifth slower on PostgreSQL and with organisations, whose validators (e-mail addresses, URLs) are
+locations on SQLite, and up to a quarter slower on PostgreSQL and with organisations, whose validators (e-mail, URLs) are
 the server's work then as well. Of 1,000 changed records 3,200 to 3,700 are done in a second, of 10,000 and more 4,000 to 6,500.
 *xmlfile*, which the export is held against, writes so little here that it takes between 0.16 and 0.44 s for the same 10,000
 records in one run: by its medians exports are at 44 to 70 %, and closest to the bar with plain records.
