@@ -13,7 +13,7 @@ from ..s3xml.record import Record
 from ..s3xml.values import dump
 from .resolve import python_values
 from .site import Site
-from .validation import KINDS
+from .validation import fits
 
 #: before the names of JSON keys whose values are references (S3XML §4.2)
 REFERENCE = "$k_"
@@ -99,8 +99,7 @@ def _canonical(site: Site, table: TableMap, name: str, value: Any) -> Any:
             known = site.references.uuids(table.list_references[name], [int(each) for each in value])
             return sorted(known[int(each)] for each in value)
         field = table.schema.by_name[name]
-        wanted = KINDS.get(field.type)
-        if wanted is not None and (not isinstance(value, wanted) or isinstance(value, bool) != (field.type == "boolean")):
+        if not fits(field, value):
             raise TypeError
         return canonical_default(field, value)
     except (KeyError, TypeError, ValueError, AttributeError) as error:

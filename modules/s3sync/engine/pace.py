@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 #: a page grows to so many batches: each request costs the peer as much as some hundred records before it does anything
-BATCHES = 5
+BATCHES = 4
 
 #: how many times as large as a page the next may be: while one is written at one site the other reads the next, in half the time
 GROWTH = 3

@@ -9,6 +9,7 @@ from pydal.validators import IS_LENGTH, ValidationError
 
 from ..hosts.callback import HookError, call
 from ..hosts.table import TableMap, canonical_default
+from ..s3xml.schema import Field
 
 Validator = Callable[..., Any]
 
@@ -85,8 +86,7 @@ class Validation:
             return self._refused(refused.message, original)
         except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError):   # asked as forms do it says why
             return self._slowly(values, original, record_id)
-        if value != given and value is not None:
-            values[self.name] = self._canonical(value, original)
+        self._normalise(values, given, value)
         if exact and len(self._good) < REMEMBERED:
             self._good[key] = values[self.name]
         return ""
@@ -103,19 +103,21 @@ class Validation:
                     return self._refused(error, original)
         except (HookError, TypeError, ValueError) as broken:
             return f"{self.name}: its validator failed on {original!r:.80}: {broken}"
-        if value != given and value is not None:
-            values[self.name] = self._canonical(value, original)
+        self._normalise(values, given, value)
         return ""
 
     def _refused(self, error: Any, original: Any) -> str:
         return f"{self.name}: {error} ({original!r:.80})"
 
-    def _canonical(self, value: Any, original: Any) -> Any:
-        """What a validator made of a value, in canonical form; the value as it came where it made another type of it."""
-        wanted = KINDS.get(self._field.type)
-        if wanted is None or not isinstance(value, wanted) or isinstance(value, bool) != (self._field.type == "boolean"):
-            return original
-        return canonical_default(self._field, value)
+    def _normalise(self, values: dict[str, Any], given: Any, value: Any) -> None:
+        """Keep what validators made of the given value, unless they made another type of it."""
+        if value != given and fits(self._field, value):
+            values[self.name] = canonical_default(self._field, value)
+
+
+def fits(field: Field, value: Any) -> bool:
+    """Is this Python value one that the application's code may make of a value of this field?"""
+    return isinstance(value, KINDS.get(field.type, ())) and isinstance(value, bool) == (field.type == "boolean")
 
 
 def _own(validator: Any) -> tuple[Any, str]:
@@ -126,17 +128,17 @@ def _own(validator: Any) -> tuple[Any, str]:
     return validator, kind.__name__ if kind.__module__ == IS_LENGTH.__module__ else ""
 
 
-def _unwrapped(validators: Iterable[Any]) -> list[tuple[Any, str]]:
+def _unwrapped(validators: Iterable[Any], unchanged: bool = False) -> list[tuple[Any, str]]:
     """Validators that a value which is not empty is given to, one after the other, with their names.
 
-    Those that let empty values through ask others of the rest; one whose own idea of empty is not known stays as it is.
+    Those that let empty values through ask others of the rest; one whose own idea of empty is not known stays as it is. So does
+    one that comes after others, unless these leave the value `unchanged`: what they make of it may be empty.
     """
     found: list[tuple[Any, str]] = []
     left = list(validators)
     while left:
         validator, name = _own(left.pop(0))
-        first = not found                    # later ones get what others made of the value, which may be nothing
-        if first and name in ("IS_EMPTY_OR", "IS_NULL_OR") and getattr(validator, "empty_regex", None) is None:
+        if (unchanged or not found) and name in ("IS_EMPTY_OR", "IS_NULL_OR") and getattr(validator, "empty_regex", None) is None:
             other = validator.other
             left = [*(other if isinstance(other, (list, tuple)) else [other]), *left]
         else:
@@ -157,17 +159,10 @@ def _steps(validators: Iterable[Any]) -> list[Callable[[Any], Any]] | None:
 def _test(validators: Iterable[Any]) -> Callable[[str], bool] | None:
     """What pyDAL's own validators for texts come down to: they accept as it is what passes; None if there are others."""
     low, high = 0, None
-    left = list(validators)
-    while left:
-        validator, name = _own(left.pop(0))
-        if not name or getattr(validator, "empty_regex", None) is not None:
-            return None
-        if name in ("IS_EMPTY_OR", "IS_NULL_OR"):            # of what is not empty, it asks the others
-            other = validator.other
-            left = [*(other if isinstance(other, (list, tuple)) else [other]), *left]
-        elif name == "IS_LENGTH":
+    for validator, name in _unwrapped(validators, unchanged=True):
+        if name == "IS_LENGTH":
             low = max(low, validator.minsize)
             high = validator.maxsize if high is None else min(high, validator.maxsize)
-        elif name not in ("IS_NOT_EMPTY", "Validator"):      # the latter takes everything
-            return None
+        elif name not in ("IS_NOT_EMPTY", "Validator") or getattr(validator, "empty_regex", None) is not None:
+            return None                                      # "Validator" takes everything
     return lambda text: low <= len(text) and (high is None or len(text) <= high) and not text.isspace()
