@@ -281,7 +281,7 @@ class Push(Work):
         """Ask the peer what it would do with these."""
         if not records:
             return
-        receipt = self.peer.push(self.task, document(self.site, records))
+        receipt = self.peer.push(self.task, self.peer.packed(document(self.site, records)))
         for record in records:
             self.labels.setdefault((record.table, str(record.uuid)), label(record.values, str(record.uuid)))
         for table, uuid, called, changes in receipt.changes:

@@ -163,7 +163,7 @@ class Pusher(Transfer):
         return document(self.site, records, files=files) if records else None
 
     def _send(self, pool: ThreadPoolExecutor, body: bytes | None, after: Future[Receipt] | None = None) -> Future[Receipt] | None:
-        return pool.submit(self._pushed, body, after) if body is not None else None
+        return pool.submit(self._pushed, self.peer.packed(body), after) if body is not None else None
 
     def _pushed(self, body: bytes, after: Future[Receipt] | None) -> Receipt:
         if after is not None:

@@ -57,8 +57,6 @@ class Answer:
         Bytes of the body as transferred (compressed).
     size : int
         Bytes of the body, expanded.
-    bytes_sent : int
-        Bytes of the compressed body that was sent to get it, 0 if none was.
     """
 
     def __init__(self, status: int, headers: Mapping[str, str], body: Spool, size: int, bytes_wire: int) -> None:
@@ -66,7 +64,6 @@ class Answer:
         self.headers = headers
         self.size = size
         self.bytes_wire = bytes_wire
-        self.bytes_sent = 0
         self._body = body
 
     def __repr__(self) -> str:

@@ -5,7 +5,6 @@ to say what went wrong. One client per run and thread; connections are kept open
 """
 from __future__ import annotations
 
-import gzip as gzip_file
 import io
 import time
 from collections.abc import Collection, Sequence
@@ -20,7 +19,7 @@ from .. import __version__
 from ..errors import ConfigurationError, EmptyAnswer, PeerRefused, RedirectRefused, SyncError
 from ..secrets import mask
 from ..settings import Settings
-from .answer import Answer, Spool, receive, receive_start
+from .answer import Answer, receive, receive_start
 from .bandwidth import Bandwidth
 from .credentials import Credentials, split_userinfo
 from .failure import NETWORK, explain
@@ -140,7 +139,7 @@ class HttpClient:
         return self._insist(True, lambda: self._exchange("GET", self.url(path, params), headers, None, expect, limit))
 
     def post(self, path: str, params: Params = (), body: bytes | BinaryIO = b"", *, content_type: str,
-             accept: str = "application/json", gzip: bool = False, idempotent: bool = False,
+             accept: str = "application/json", gzipped: bool = False, idempotent: bool = False,
              expect: Collection[int] = (), filename: str = "") -> Answer:
         """Send a document.
 
@@ -152,8 +151,8 @@ class HttpClient:
             Bytes, or a seekable binary file, sent from its present position.
         content_type
             Of the body.
-        gzip
-            Send it compressed. Only for peers that said they understand it: Eden does not.
+        gzipped
+            The body is gzipped. Only for peers that said they understand it: Eden does not.
         idempotent
             Whether it may be sent again when the outcome of an attempt is unknown.
         filename
@@ -163,25 +162,15 @@ class HttpClient:
         if filename:
             headers["Content-Disposition"] = f'attachment; filename="{filename}"'
         source = io.BytesIO(body) if isinstance(body, bytes) else body
-        if not gzip:
-            return self._send(path, params, headers, source, idempotent, expect)
-        headers["Content-Encoding"] = "gzip"
-        with closing(Spool()) as packed:
-            size = _compress(source, packed, self._tick)
-            answer = self._send(path, params, headers, packed, idempotent, expect)
-            answer.bytes_sent = size
-            return answer
+        if gzipped:
+            headers["Content-Encoding"] = "gzip"
+        upload, url = Upload(source, self._transferred), self.url(path, params)
+        return self._insist(idempotent, lambda: self._exchange("POST", url, headers, upload, expect))
 
     def url(self, path: str, params: Params = ()) -> str:
         """The whole address. Names and values are percent-encoded, except the ``:`` and ``,`` Eden writes itself."""
         query = urlencode(list(params), quote_via=quote, safe=":,")
         return urlunsplit(self._base._replace(path=f"{self._base.path}/{path.lstrip('/')}", query=query))
-
-    def _send(self, path: str, params: Params, headers: dict[str, str], body: object, idempotent: bool,
-              expect: Collection[int]) -> Answer:
-        upload = Upload(body, self._transferred)
-        url = self.url(path, params)
-        return self._insist(idempotent, lambda: self._exchange("POST", url, headers, upload, expect))
 
     def _insist(self, repeatable: bool, attempt: Callable[[], Answer]) -> Answer:
         failed = 0
@@ -284,8 +273,8 @@ class HttpClient:
 class Upload:
     """A body of known length for requests, which would otherwise send it chunked: web2py reads nothing then."""
 
-    def __init__(self, file: object, tick: Callable[[int], None]) -> None:
-        self._file: BinaryIO = file             # type: ignore[assignment]  # Spool is one in all but name
+    def __init__(self, file: BinaryIO, tick: Callable[[int], None]) -> None:
+        self._file = file
         self._tick = tick
         self._start = self._file.tell()
         self.len = self._file.seek(0, io.SEEK_END) - self._start        #: bytes, as requests asks for them
@@ -339,18 +328,6 @@ def _joined(url: str, target: str) -> SplitResult | None:
 
 def _port(parts: SplitResult) -> int | None:
     return parts.port or DEFAULT_PORTS.get(parts.scheme)
-
-
-def _compress(source: BinaryIO, target: Spool, tick: Callable[[], None]) -> int:
-    """Compress a file into another; returns its compressed size."""
-    # level 1: a tenth larger than level 6 for documents of records, in half the time
-    with gzip_file.GzipFile(fileobj=target, mode="wb", compresslevel=1, mtime=0) as packer:   # type: ignore[arg-type]
-        for piece in iter(lambda: source.read(1 << 16), b""):
-            tick()
-            packer.write(piece)
-    size = target.tell()
-    target.seek(0)
-    return size
 
 
 def _unfit(answer: Answer, accept: str) -> SyncError | None:

@@ -1,6 +1,7 @@
 """A peer that runs s3sync: pages with cursors, versions, outcomes record by record."""
 from __future__ import annotations
 
+import gzip
 import json
 from typing import BinaryIO, Callable, Iterable, Sequence
 
@@ -134,20 +135,24 @@ class S3SyncPeer(Peer):
             answer.close()
             raise
 
+    def packed(self, document: bytes) -> bytes:
+        # level 1: a tenth larger than level 6 for documents of records, in half the time
+        return gzip.compress(document, 1, mtime=0)
+
     def push(self, task: Task, body: bytes) -> Receipt:
         policies = task.policies
         params = [*self._params(task.resource), ("strategy", ",".join(sorted(policies.strategy))),
                   ("update_policy", policies.update), ("conflict_policy", policies.conflict)]
         if not self.dry:
             params += [("files", "1"), ("rest", "1")]
-        with self.client.post(PATH, params, body, content_type="text/xml", gzip=True, idempotent=True) as answer:
-            said, size = answer.json(), answer.bytes_sent
+        with self.client.post(PATH, params, body, content_type="text/xml", gzipped=True, idempotent=True) as answer:
+            said = answer.json()
         found = said.get("outcomes") if isinstance(said, dict) else None
         if not isinstance(found, list):
             raise PeerRefused("the answer to a push does not say what became of the records")
         outcomes = [o for o in map(Outcome.from_json, found) if o is not None]
         rest, records = said.get("rest"), said.get("records")
-        return Receipt(outcomes, size, str(said.get("message", ""))[:500], _changes(said.get("changes")),
+        return Receipt(outcomes, len(body), str(said.get("message", ""))[:500], _changes(said.get("changes")),
                        rest if rest in RESULTS and len(outcomes) == len(found) else "",      # what is not understood is no "rest"
                        records if isinstance(records, int) else 0)
 
