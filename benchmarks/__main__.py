@@ -14,7 +14,7 @@ from rich.console import Console
 
 import machine
 import report
-from bench import Bench
+from bench import FEW, Bench
 from command import carry_out
 from pair import HERE, free_port
 from postgres import PostgresServer
@@ -52,7 +52,7 @@ def options() -> argparse.Namespace:
     parser.add_argument("--million", action="store_true", help="also 1,000,000 records, once")
     parser.add_argument("--databases", type=names(("sqlite", "postgres")), default=["sqlite", "postgres"])
     parser.add_argument("--tables", type=names(tuple(SUBJECTS)), default=list(SUBJECTS))
-    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--repeats", type=int, default=3, help="twice as many of sizes up to 10,000 (3)")
     parser.add_argument("--add", action="store_true", help="keep the results of other cases from the runs before")
     parser.add_argument("--profile", action="store_true", help="keep cProfile's figures of the client's runs in FOLDER/profiles")
     parser.add_argument("--folder", type=Path, default=REPOSITORY / "build" / "bench")
@@ -79,7 +79,7 @@ def measure(console: Console, chosen: argparse.Namespace, note: Callable[[Result
             bench = Bench(folder, kind, _storages(kind, folder, server), results, profile)
             benches.append(bench)
             bench.build()
-        work = [(size, chosen.repeats) for size in chosen.sizes]
+        work = [(size, chosen.repeats * (2 if size <= FEW else 1)) for size in chosen.sizes]
         if chosen.million:
             work = [pair for pair in work if pair[0] != MILLION] + [(MILLION, 1)]
         for size, repeats in work:
@@ -144,7 +144,7 @@ def main() -> int:
 
     def work() -> None:
         results = measure(console, chosen, note)
-        report.show(console, results.summaries(), chosen.repeats)
+        report.show(console, results.summaries())
         if load > 0.5:
             console.print(f"[yellow]The machine was busy already (load {load:.1f}): measure again when it is quiet[/]")
         console.print(f"{chosen.folder / 'results.json'}, {chosen.folder / 'results.svg'}", highlight=False)

@@ -34,20 +34,20 @@ def cells(summary: Summary) -> list[str]:
             megabytes(summary["peak_kb_client"]), megabytes(summary["peak_kb_server"]), cpu]
 
 
-def show(console: Console, summaries: list[Summary], repeats: int) -> None:
+def show(console: Console, summaries: list[Summary]) -> None:
     """Tables and verdicts on the screen."""
     for database, table in dict.fromkeys((s["database"], s["table"]) for s in summaries):
-        view = Table(title=f"{table}, {database}: median of {repeats}", title_justify="left", title_style="bold",
+        own = [s for s in summaries if (s["database"], s["table"]) == (database, table)]
+        view = Table(title=f"{table}, {database}: medians; repeats {_repeats(own)}", title_justify="left", title_style="bold",
                      box=box.SIMPLE_HEAD, pad_edge=False)
         for name in COLUMNS:
             view.add_column(name, justify="left" if name == "job" else "right", no_wrap=True)
         before = None
-        for summary in summaries:
-            if (summary["database"], summary["table"]) == (database, table):
-                if before not in (None, summary["records"]):
-                    view.add_section()
-                before = summary["records"]
-                view.add_row(*cells(summary), style="dim" if summary["job"].startswith(("floor", "xmlfile")) else "")
+        for summary in own:
+            if before not in (None, summary["records"]):
+                view.add_section()
+            before = summary["records"]
+            view.add_row(*cells(summary), style="dim" if summary["job"].startswith(("floor", "xmlfile")) else "")
         console.print(view)
     for verdict in judge(summaries):
         word = "[green]met    [/]" if verdict.met else "[red]not met[/]"
@@ -127,7 +127,7 @@ def page(summaries: list[Summary], about: dict[str, Any]) -> str:
     parts.append("\n## Bars\n\n| | where | found | |\n|---|---|---|---|\n")
     parts += [_verdict(verdict) for verdict in judge(summaries)]
     parts.append(LIMITS)
-    parts.append(f"\n## Results\n\nMedians of {_repeats(summaries)}.\n\n![Cost curves](benchmarks.svg)\n")
+    parts.append(f"\n## Results\n\nMedians; repeats {_repeats(summaries)}.\n\n![Cost curves](benchmarks.svg)\n")
     for database, table in dict.fromkeys((s["database"], s["table"]) for s in summaries):
         parts.append(f"\n### {table}, {database}\n\n| {' | '.join(COLUMNS)} |\n|---|{'--:|' * (len(COLUMNS) - 1)}\n")
         parts += [f"| {' | '.join(cells(s))} |\n" for s in summaries if (s["database"], s["table"]) == (database, table)]
@@ -135,11 +135,12 @@ def page(summaries: list[Summary], about: dict[str, Any]) -> str:
 
 
 def _repeats(summaries: list[Summary]) -> str:
-    """How often what was measured: "3 repeats (plain, sqlite, 1,000,000: 1)"."""
-    usual = max(s["repeats"] for s in summaries)
-    others = dict.fromkeys(f"{s['table']}, {s['database']}, {s['records']:,}: {s['repeats']}" for s in summaries
-                           if s["repeats"] != usual)
-    return f"{usual} repeats" + (f" ({'; '.join(others)})" if others else "")
+    """How often what was measured: "6 (1,000 and 10,000), 1 (1,000,000)"."""
+    found: dict[str, list[str]] = {}
+    for size in sorted({s["records"] for s in summaries}):
+        times = sorted({s["repeats"] for s in summaries if s["records"] == size})
+        found.setdefault(" to ".join(map(str, dict.fromkeys((times[0], times[-1])))), []).append(f"{size:,}")
+    return ", ".join(f"{times} ({' and '.join(sizes)})" for times, sizes in found.items())
 
 
 def _verdict(verdict: Verdict) -> str:
