@@ -3,7 +3,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import shutil
 import sys
 import time
@@ -134,7 +133,7 @@ def main() -> int:
         write_docs(chosen.folder)
         return 0
     chosen.folder.mkdir(parents=True, exist_ok=True)
-    load = os.getloadavg()[0]
+    load = machine.busy()
 
     kept = report.read(chosen.folder) if chosen.add else []
 
@@ -145,8 +144,8 @@ def main() -> int:
     def work() -> None:
         results = measure(console, chosen, note)
         report.show(console, results.summaries())
-        if load > 0.5:
-            console.print(f"[yellow]The machine was busy already (load {load:.1f}): measure again when it is quiet[/]")
+        if load > machine.BUSY:
+            console.print(f"[yellow]The machine was busy already ({load:.1f} processors in use): measure again when quiet[/]")
         console.print(f"{chosen.folder / 'results.json'}, {chosen.folder / 'results.svg'}", highlight=False)
     return carry_out(console, work)
 

@@ -3,7 +3,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import re
 import statistics
 import sys
@@ -108,7 +107,7 @@ def write_docs(folder: Path) -> None:
     said = json.loads((folder / "workers.json").read_text())
     summaries, about = said["results"], said["machine"]
     lines = [f"{summaries[0]['records']:,} records in four tables, full pull, median of {summaries[0]['repeats']}. "
-             f"Machine: {about['processor']}, {about['cores']} cores, {about['memory']}; load before: {about['load before']}. "
+             f"Machine: {about['processor']}, {about['cores']} cores, {about['memory']}; {about['in use before']} in use before. "
              f"{about['system']}; Python {about['Python']}, PostgreSQL {about['PostgreSQL']}, web2py {about['web2py-gluon']}, "
              f"pyDAL {about['pyDAL']}, lxml {about['lxml']}.", "",
              "| " + " | ".join(COLUMNS) + " |", "|" + "---|" * 2 + "--:|" * (len(COLUMNS) - 2),
@@ -126,7 +125,7 @@ def main() -> int:
         write_docs(chosen.folder)
         return 0
     chosen.folder.mkdir(parents=True, exist_ok=True)
-    load = os.getloadavg()[0]
+    load = machine.busy()
 
     def work() -> None:
         summaries, version = measure(console, chosen)
