@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from datetime import datetime
 from functools import lru_cache
 from operator import itemgetter
-from typing import Any, Iterable, Iterator, Sequence
+from typing import Any, Callable, Iterable, Iterator, Sequence
 
 from . import postgres
 from .errors import ConfigurationError, DatabaseFailed
@@ -76,19 +76,28 @@ class Database:
     def _adapt(self, sql: str) -> str:
         return sql if self.dialect == "sqlite" else _adapted(sql, self.dialect == "mysql")
 
-    def execute(self, sql: str, args: Sequence[Any] = ()) -> int:
-        """Run one statement with ``?`` marks and ``"quoted"`` names; returns the number of rows it touched."""
-        self.statements += 1
-        cursor = self._cursor
-        cursor.execute(self._adapt(sql), tuple(args))
-        return int(cursor.rowcount)
+    def execute(self, sql: str, args: Sequence[Any] = (), by_index: bool = False) -> int:
+        """Run one statement with ``?`` marks and ``"quoted"`` names; returns the number of rows it touched.
 
-    def rows(self, sql: str, args: Sequence[Any] = ()) -> list[Row]:
-        """All rows of a query."""
+        `by_index` tells that it reads few rows of a large table, which an index leads to in the order they are wanted.
+        """
+        return int(self._run(sql, args, by_index, lambda cursor: cursor.rowcount))
+
+    def rows(self, sql: str, args: Sequence[Any] = (), by_index: bool = False) -> list[Row]:
+        """All rows of a query; `by_index` as in `execute`."""
+        found: list[Row] = self._run(sql, args, by_index, lambda cursor: list(cursor.fetchall()))
+        return found
+
+    def _run(self, sql: str, args: Sequence[Any], by_index: bool, result: Callable[[Any], Any]) -> Any:
         self.statements += 1
         cursor = self._cursor
-        cursor.execute(self._adapt(sql), tuple(args))
-        return list(cursor.fetchall())
+        if not by_index or self.dialect != "postgres":
+            cursor.execute(self._adapt(sql), tuple(args))
+            return result(cursor)
+        cursor.execute(postgres.BY_INDEX + self._adapt(sql), tuple(args))      # if it fails, so has the transaction
+        found = result(cursor)
+        cursor.execute(postgres.AS_USUAL)
+        return found
 
     def value(self, sql: str, args: Sequence[Any] = ()) -> Any:
         """First column of the first row, or None."""
@@ -98,11 +107,28 @@ class Database:
     def rows_in(self, sql: str, values: Iterable[Any], args: Sequence[Any] = ()) -> Iterator[Row]:
         """Rows of a query with ``IN ({})``, the first of its kind, for any number of values; `args` come before them."""
         for statement, wanted in self._in(sql, values):
-            yield from self.rows(statement, [*args, *wanted])
+            yield from self.rows(statement, [*args, *wanted], by_index=True)
+
+    def rows_by(self, columns: str, table: str, where: str, key: str, keys: Iterable[str], args: Sequence[Any] = (),
+                tail: str = "") -> Iterator[Row]:
+        """Rows of a table whose column `key`, a text, has one of these values.
+
+        `where` (SQL) says which values its other columns have; all these columns together are a unique index of it.
+        """
+        if self.dialect != "postgres":
+            yield from self.rows_in(f'SELECT {columns} FROM "{table}" WHERE {where} AND "{key}" IN ({{}}){tail}', keys, args)
+            return
+        # one by one: without statistics the planner would take another index, if it begins with the same columns
+        unique = list(dict.fromkeys(keys))
+        for start in range(0, len(unique), postgres.ARRAY):
+            yield from self.rows(
+                f'SELECT "found".* FROM unnest(CAST(? AS text[])) AS "wanted" ("key"), LATERAL (SELECT {columns} FROM "{table}" '
+                f'WHERE {where} AND "{key}" = "wanted"."key" OFFSET 0) AS "found"',
+                [postgres.texts(unique[start:start + postgres.ARRAY]), *args])
 
     def execute_in(self, sql: str, values: Iterable[Any], args: Sequence[Any] = ()) -> int:
         """Run a statement with ``IN ({})`` for any number of values; returns the number of rows it touched."""
-        return sum(self.execute(statement, [*args, *wanted]) for statement, wanted in self._in(sql, values))
+        return sum(self.execute(statement, [*args, *wanted], by_index=True) for statement, wanted in self._in(sql, values))
 
     def _in(self, sql: str, values: Iterable[Any]) -> Iterator[tuple[str, Sequence[Any]]]:
         """A statement with ``IN ({})`` as some that the database takes, and the values of each."""

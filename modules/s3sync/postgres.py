@@ -22,6 +22,14 @@ CHUNK = 500
 #: values of one array: a statement of its own is read for each
 ARRAY = 5000
 
+#: Said before a query of a page or of some hundred keys. Without statistics, which a table that was just filled has not, the
+#: planner takes it for one of few rows and reads and sorts the whole table for each page; with them, up to some 100,000 rows, it
+#: reads the whole table rather than look up 1,000 of them
+BY_INDEX = "SET LOCAL enable_seqscan TO off; SET LOCAL enable_bitmapscan TO off; SET LOCAL enable_sort TO off; "
+
+#: and after it, for whatever else the transaction does
+AS_USUAL = BY_INDEX.replace("TO off", "TO DEFAULT")
+
 #: what an array of numbers may hold
 LIMITS = range(-2 ** 63, 2 ** 63)
 
@@ -100,6 +108,11 @@ def array(values: Sequence[Any]) -> tuple[str, list[str]] | None:
     if kinds == {int} and min(values) in LIMITS and max(values) in LIMITS:
         return "CAST(? AS bigint[])", list(map(str, values))
     return None
+
+
+def texts(values: Sequence[str]) -> str:
+    """An array of texts as a literal."""
+    return "{" + ",".join(map(_element, values)) + "}"
 
 
 def values(cursor: Any, head: str, rows: Sequence[Row], tail: str = "") -> None:

@@ -119,7 +119,7 @@ class Exporter:
         found = site.db.rows(
             'SELECT "sync_version"."record_uuid", "sync_version"."digest", "sync_version"."vector", "sync_version"."seq" '
             f'FROM "sync_version" {join} WHERE "sync_version"."tablename" = ? AND "sync_version"."seq" > ? '
-            f'AND {_FOREIGN}{where} ORDER BY "sync_version"."seq" LIMIT {int(limit)}', [name, since, peer, echo])
+            f'AND {_FOREIGN}{where} ORDER BY "sync_version"."seq" LIMIT {int(limit)}', [name, since, peer, echo], by_index=True)
         versions = {row[0]: Version(row[1], row[2], row[3], None, None) for row in found}
         records = self._records(name, versions)
         more = len(found) == limit

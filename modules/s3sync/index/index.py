@@ -105,9 +105,9 @@ class Index:
         stamp = self._as_text('"modified_on"')
         # MySQL would otherwise answer from a snapshot that may be older than the lock on the table
         latest = " LOCK IN SHARE MODE" if self.db.dialect == "mysql" else ""
-        return {row[0]: Version(row[1], row[2], row[3], row[4], iso(row[5])) for row in self.db.rows_in(
-            f'SELECT "record_uuid", "digest", "vector", "seq", "origin", {stamp} FROM "sync_version" '
-            f'WHERE "tablename" = ? AND "record_uuid" IN ({{}}){latest}', uuids, [table])}
+        return {row[0]: Version(row[1], row[2], row[3], row[4], iso(row[5])) for row in self.db.rows_by(
+            f'"record_uuid", "digest", "vector", "seq", "origin", {stamp}', "sync_version", '"tablename" = ?', "record_uuid",
+            uuids, [table], latest)}
 
     def _as_text(self, column: str) -> str:
         return f"CAST({column} AS TEXT)" if self.db.dialect == "sqlite" else column
