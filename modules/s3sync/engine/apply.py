@@ -31,9 +31,6 @@ from .settle import Source, contest, settle
 from .site import Site
 from .write import Writer
 
-CAN = {Action.CREATE: "create", Action.UPDATE: "update", Action.DELETE: "delete", Action.MERGE: "delete"}
-
-
 #: codes of records that the application itself refuses
 REFUSED = frozenset(("invalid", "callback"))
 
@@ -146,21 +143,21 @@ class Applier:
                 item = Item(record, None, None, new[master], record.vector or "", record.values, uuid)
             else:
                 item = self._decide(table, record, row, version, hooks, policies if row is not None else anew)
-            if record.defaults and item.decision.action is Action.CREATE:
+            if record.defaults and item.decision.method == "create":
                 record.values = {**record.defaults, **record.values}
-            method = CAN.get(item.decision.action)
+            method = item.decision.method
             if method and not self._can(method, name):
                 outcomes.append(Outcome(name, uuid, "rejected", NotPermitted(f"{method} {name}").message, "not-permitted"))
             else:
                 items.append(item)
         checker = self._checkers.get(name) or self._checkers.setdefault(name, Checker(site.host, table))
         valid = []
-        changing = [i for i in items if i.decision.action in (Action.CREATE, Action.UPDATE)]
+        changing = [i for i in items if i.decision.writes]
         owners = matcher.owners([i.record for i in changing]) if matcher.unique else {}
         for item in items:
-            reason = checker.check(item.record, item.row, item.decision.action)
+            reason = checker.check(item.record, item.row, item.decision)
             code = "invalid"
-            if not reason and matcher.unique and item.decision.action in (Action.CREATE, Action.UPDATE):
+            if not reason and matcher.unique and item.decision.writes:
                 reason, code = matcher.clash(item.record, owners), "unique"
             if reason:
                 outcomes.append(Outcome(name, item.uuid, "rejected", reason, code))
@@ -178,7 +175,7 @@ class Applier:
         """Take out the records that the user may not change, where that depends on the record."""
         outcomes = []
         for method in ("update", "delete"):
-            rows = {i.row.id: i for i in items if i.row is not None and CAN.get(i.decision.action) == method}
+            rows = {i.row.id: i for i in items if i.row is not None and i.decision.method == method}
             for number in self.site.host.forbidden(method, name, rows) if rows else ():
                 item = rows[number]
                 items.remove(item)
@@ -286,8 +283,8 @@ class Applier:
 
     def _write(self, table: TableMap, items: list[Item]) -> list[Outcome]:
         site = self.site
-        changing = [i for i in items if i.decision.action in (Action.CREATE, Action.UPDATE)]
-        ending = [i for i in items if i.decision.action in (Action.DELETE, Action.MERGE)]
+        changing = [i for i in items if i.decision.writes]
+        ending = [i for i in items if i.decision.method == "delete"]
         writer = Writer(site, table, [(i.record, i.row) for i in changing])
         resolver = writer.resolver
         failed = writer.write()
@@ -315,7 +312,7 @@ class Applier:
         for uuid, _, target, target_uuid in missing:
             waits.setdefault(uuid, []).append((target, target_uuid))
         waits = {uuid: list(dict.fromkeys(found)) for uuid, found in waits.items()}
-        idle = [i.uuid for i in items if i.decision.action is Action.NOTHING]
+        idle = [i.uuid for i in items if i.decision.result == "unchanged"]
         for uuid, still in waiting.of(site, table.name, idle):
             waits.setdefault(uuid, []).append(still)
         for item in items:
@@ -325,7 +322,7 @@ class Applier:
                 code = writer.codes.get(uuid) or ender.codes.get(uuid, "reference" if uuid in resolver.blocked else "database")
                 outcomes.append(Outcome(table.name, uuid, "rejected", failed[uuid], code, missing=tuple(waits.get(uuid, ()))))
             else:
-                outcomes.append(Outcome(table.name, uuid, decision.action.value, lacking or decision.reason,
+                outcomes.append(Outcome(table.name, uuid, decision.result, lacking or decision.reason,
                                         "file" if lacking else "", decision.conflict, decision.winner,
                                         tuple(waits.get(uuid, ()))))
         return outcomes

@@ -7,7 +7,7 @@ from ..hosts.base import Host
 from ..hosts.limits import Limit, limits
 from ..hosts.table import StoredRow, TableMap
 from ..s3xml.record import Record
-from .decide import Action
+from .decide import Decision
 from .validation import Validation
 
 #: the field is not mentioned
@@ -27,16 +27,16 @@ class Checker:
         self._rules = [rule for rule in rules if rule.says_anything]
         self._lists = [f.name for f in table.schema.fields if f.type == "list:string"]
 
-    def check(self, record: Record, row: StoredRow | None, action: Action) -> str:
+    def check(self, record: Record, row: StoredRow | None, decision: Decision) -> str:
         """Why the record must not be written; "" if it may. Values may be normalised in place."""
-        if action not in (Action.CREATE, Action.UPDATE):
+        if not decision.writes:
             return ""
         values = record.values
         for name in self._lists:                 # pyDAL does not store blank items
             if values.get(name):
                 values[name] = [item for item in values[name] if item.strip()]
         old = row.values if row is not None and not row.deleted else {}
-        created = action is Action.CREATE
+        created = decision.method == "create"
         for rule in self._rules:
             name = rule.name
             value = values.get(name, ABSENT)

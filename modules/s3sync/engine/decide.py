@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Mapping, Sequence
 
 from ..index.vector import Order
@@ -31,6 +32,9 @@ class Action(enum.Enum):
     MERGE = "merged"
     NOTHING = "unchanged"     #: the row here is the same already, or contains more
     KEEP = "kept"             #: strategy or policy forbid the change
+
+
+_METHODS = {Action.CREATE: "create", Action.UPDATE: "update", Action.DELETE: "delete", Action.MERGE: "delete"}
 
 
 class Settle(enum.Enum):
@@ -105,6 +109,23 @@ class Decision:
     conflict: bool = False
     winner: str = ""
     kept: tuple[str, ...] = ()
+
+    # These are asked of each record, many of which share a decision; to look up members of an Enum, and by them, takes longer.
+
+    @cached_property
+    def result(self) -> str:
+        """What became of a record of which it was carried out, as in an Outcome."""
+        return self.action.value
+
+    @cached_property
+    def writes(self) -> bool:
+        """Does the row get values?"""
+        return self.action in (Action.CREATE, Action.UPDATE)
+
+    @cached_property
+    def method(self) -> str:
+        """The permission it takes; "" if none."""
+        return _METHODS.get(self.action, "")
 
 
 def decide(order: Order, same: bool, mine: Mine | None, theirs: Theirs, policies: Policies,

@@ -49,7 +49,7 @@ class Forecaster(Applier):
         for item in items:                       # files are neither fetched nor copied
             item.record.values = {n: v for n, v in item.record.values.items() if n not in table.uploads}
             item.record.lacks = None
-        changing = [i for i in items if i.decision.action in (Action.CREATE, Action.UPDATE)]
+        changing = [i for i in items if i.decision.writes]
         writer = Writer(self.site, table, [(i.record, i.row) for i in changing])
         refused: dict[str, tuple[str, str]] = {}
         if writer.hooks.onvalidation or writer.hooks.create_onvalidation or writer.hooks.update_onvalidation:
@@ -61,8 +61,8 @@ class Forecaster(Applier):
                     except HookError as error:
                         refused[item.uuid] = (str(error), "callback")
         ender = Ender(self.site, table, self.origin, self.repository_id)
-        for uuid, reason in ender.forbidden([(i.record, i.row) for i in items if i.row is not None and i.decision.action in (
-                Action.DELETE, Action.MERGE)]).items():
+        ending = [(i.record, i.row) for i in items if i.row is not None and i.decision.method == "delete"]
+        for uuid, reason in ender.forbidden(ending).items():
             if ender.codes[uuid] != BLOCKED:
                 refused[uuid] = (reason, ender.codes[uuid])
         missing: dict[str, list[tuple[str, str]]] = {}
@@ -76,7 +76,7 @@ class Forecaster(Applier):
                 continue
             blocked = uuid in writer.resolver.blocked or ender.codes.get(uuid) == BLOCKED
             reason = writer.resolver.blocked.get(uuid, decision.reason)
-            outcomes.append(Outcome(table.name, uuid, decision.action.value, reason, BLOCKED if blocked else "",
+            outcomes.append(Outcome(table.name, uuid, decision.result, reason, BLOCKED if blocked else "",
                                     decision.conflict, decision.winner, tuple(missing.get(uuid, ()))))
             if decision.action is not Action.NOTHING or decision.conflict:
                 self._tell(table, item)

@@ -55,9 +55,8 @@ def settle(site: Site, table: TableMap, items: list[Item], writer: Writer, origi
 
 def contest(site: Site, table: TableMap, items: list[Item], source: Source) -> None:
     """Record conflicts, and close those that are over."""
-    rows = []
-    conflicts.close(site, table.name, [i.uuid for i in items if not i.decision.conflict
-                                       and i.decision.settle is not Settle.MINE])
+    rows, mine_win = [], Settle.MINE
+    conflicts.close(site, table.name, [i.uuid for i in items if not i.decision.conflict and i.decision.settle is not mine_win])
     gone = {i.uuid: i.theirs for i in items if i.record.deleted and i.theirs and i.decision.action is Action.NOTHING}
     if gone:
         conflicts.foreseen(site, table.name, gone)
