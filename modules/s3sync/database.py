@@ -123,7 +123,7 @@ class Database:
         for start in range(0, len(unique), postgres.ARRAY):
             yield from self.rows(
                 f'SELECT "found".* FROM unnest(CAST(? AS text[])) AS "wanted" ("key"), LATERAL (SELECT {columns} FROM "{table}" '
-                f'WHERE {where} AND "{key}" = "wanted"."key" OFFSET 0) AS "found"',
+                f'WHERE {where} AND "{key}" = "wanted"."key" OFFSET 0{tail}) AS "found"',
                 [postgres.texts(unique[start:start + postgres.ARRAY]), *args])
 
     def execute_in(self, sql: str, values: Iterable[Any], args: Sequence[Any] = ()) -> int:
