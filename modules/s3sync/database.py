@@ -111,20 +111,30 @@ class Database:
 
     def rows_by(self, columns: str, table: str, where: str, key: str, keys: Iterable[str], args: Sequence[Any] = (),
                 tail: str = "") -> Iterator[Row]:
-        """Rows of a table whose column `key`, a text, has one of these values.
+        """Rows of a table whose column `key`, a text, has one of these values; of a table with several indices that begin alike.
 
-        `where` (SQL) says which values its other columns have; all these columns together are a unique index of it.
+        `where` (SQL) says with ``?`` marks, and those alone in it, which values (`args`) its other columns have.
         """
         if self.dialect != "postgres":
             yield from self.rows_in(f'SELECT {columns} FROM "{table}" WHERE {where} AND "{key}" IN ({{}}){tail}', keys, args)
             return
         # one by one: without statistics the planner would take another index, if it begins with the same columns
-        unique = list(dict.fromkeys(keys))
+        other = where.replace("?", self.hidden)
+        unique = [value for value in dict.fromkeys(keys) if value is not None]
         for start in range(0, len(unique), postgres.ARRAY):
             yield from self.rows(
                 f'SELECT "found".* FROM unnest(CAST(? AS text[])) AS "wanted" ("key"), LATERAL (SELECT {columns} FROM "{table}" '
-                f'WHERE {where} AND "{key}" = "wanted"."key" OFFSET 0{tail}) AS "found"',
+                f'WHERE {other} AND "{key}" = "wanted"."key" OFFSET 0{tail}) AS "found"',
                 [postgres.texts(unique[start:start + postgres.ARRAY]), *args])
+
+    @property
+    def hidden(self) -> str:
+        """The mark of a value that the planner is not to know, in a condition that comes with that of a key.
+
+        PostgreSQL may have looked at a table when it held nothing with this value. It expects no rows then, takes any index
+        that begins with the column for as good as the one that leads on to the key, and reads all there is, for each key.
+        """
+        return "(SELECT ?)" if self.dialect == "postgres" else "?"
 
     def execute_in(self, sql: str, values: Iterable[Any], args: Sequence[Any] = ()) -> int:
         """Run a statement with ``IN ({})`` for any number of values; returns the number of rows it touched."""

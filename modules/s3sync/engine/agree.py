@@ -264,7 +264,7 @@ class Agreement:
             '"sync_agreed"."record_uuid" = "sync_version"."record_uuid" WHERE "sync_version"."tablename" = ? '
             'AND "sync_version"."seq" > ? AND ("sync_agreed"."local_digest" IS NULL OR '
             f'"sync_agreed"."local_digest" <> "sync_version"."digest"){where} ORDER BY "sync_version"."seq" LIMIT {int(limit)}',
-            [self.repository_id, table, after])]
+            [self.repository_id, table, after], by_index=True)]
 
 
 def _iso(value: object) -> str | None:

@@ -16,14 +16,14 @@ from .site import Site
 
 def known(site: Site, table: str, uuids: Iterable[str]) -> dict[str, str]:
     """This site's uuid by another site's, for those that differ."""
-    return dict(site.db.rows_in('SELECT "remote_uuid", "record_uuid" FROM "sync_alias" WHERE "tablename" = ? '  # type: ignore[arg-type]
-                                'AND "remote_uuid" IN ({})', uuids, [table]))
+    return dict(site.db.rows_by('"remote_uuid", "record_uuid"', "sync_alias", '"tablename" = ?', "remote_uuid", uuids,  # type: ignore[arg-type]
+                                [table]))
 
 
 def elsewhere(site: Site, table: str, uuids: Iterable[str]) -> dict[str, str]:
     """Other uuids by which some site knows these records, each with this site's own."""
-    return dict(site.db.rows_in('SELECT "remote_uuid", "record_uuid" FROM "sync_alias" WHERE "tablename" = ? '  # type: ignore[arg-type]
-                                'AND "record_uuid" IN ({})', uuids, [table]))
+    return dict(site.db.rows_by('"remote_uuid", "record_uuid"', "sync_alias", '"tablename" = ?', "record_uuid", uuids,  # type: ignore[arg-type]
+                                [table]))
 
 
 def remember(site: Site, table: str, pairs: Mapping[str, str]) -> None:

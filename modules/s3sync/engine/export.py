@@ -156,7 +156,7 @@ class Exporter:
             passing = f" AND ({condition})" if condition else ""
             wanted = [row[0] for row in site.db.rows_in(
                 f'SELECT "{part.table}"."uuid" FROM "{part.table}" JOIN "{name}" ON "{name}"."{part.pkey}" = '
-                f'"{part.table}"."{part.fkey}" LEFT JOIN "sync_version" ON "sync_version"."tablename" = ? AND '
+                f'"{part.table}"."{part.fkey}" LEFT JOIN "sync_version" ON "sync_version"."tablename" = {site.db.hidden} AND '
                 f'"sync_version"."record_uuid" = "{part.table}"."uuid" WHERE ("sync_version"."origin" IS NULL OR '
                 f'"sync_version"."origin" <> ?) AND "{name}"."uuid" IN ({{}}){passing}', uuids, [part.table, peer])]
             records = self.chosen(part.table, wanted)

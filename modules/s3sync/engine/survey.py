@@ -79,7 +79,7 @@ def _rows(exporter: Exporter, name: str, since: int, after: int, limit: int, pee
         deleted = f""" OR "{name}"."deleted" = 'T'""" if table.soft_delete else ""
         where = f" AND (({condition}){deleted})"
     rows = table.decode(site.db.rows(
-        f'SELECT {table.columns} FROM "{name}" LEFT JOIN "sync_version" ON "sync_version"."tablename" = ? '
+        f'SELECT {table.columns} FROM "{name}" LEFT JOIN "sync_version" ON "sync_version"."tablename" = {site.db.hidden} '
         f'AND "sync_version"."record_uuid" = "{name}"."uuid" WHERE "{name}"."id" > ? AND "{name}"."uuid" IS NOT NULL '
         f'AND ({" OR ".join(suspicious)}){where} ORDER BY "{name}"."id" LIMIT {int(limit)}', [name, after, since, peer]))
     before = index.versions(name, [row.uuid for row in rows])

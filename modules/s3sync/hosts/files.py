@@ -48,13 +48,13 @@ class Files:
 
     def known(self, table: str, field: str, names: Iterable[str]) -> dict[str, str]:
         """Digest by name, for names of files here or at peers (pyDAL makes them unique)."""
-        return dict(self.db.rows_in('SELECT "name", "digest" FROM "sync_file" WHERE "tablename" = ? AND "fieldname" = ? '  # type: ignore[arg-type]
-                                    'AND "name" IN ({})', names, [table, field]))
+        return dict(self.db.rows_by('"name", "digest"', "sync_file", '"tablename" = ? AND "fieldname" = ?', "name",  # type: ignore[arg-type]
+                                    names, [table, field]))
 
     def local(self, table: str, field: str, digests: Iterable[str]) -> dict[str, str]:
         """Name of a file here by digest."""
-        return dict(self.db.rows_in('SELECT "digest", "name" FROM "sync_file" WHERE "tablename" = ? AND "fieldname" = ? '  # type: ignore[arg-type]
-                                    'AND "is_local" = ? AND "digest" IN ({})', digests, [table, field, "T"]))
+        return dict(self.db.rows_by('"digest", "name"', "sync_file", '"tablename" = ? AND "fieldname" = ? AND "is_local" = ?',  # type: ignore[arg-type]
+                                    "digest", digests, [table, field, "T"]))
 
     def remember(self, table: str, field: str, name: str, digest: str, local: bool) -> None:
         """Note which content stands behind a name."""

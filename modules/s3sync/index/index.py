@@ -258,7 +258,7 @@ class Index:
         where, args, by_date = self._recent(name, clock)
         order = f'"{name}"."modified_on", "{name}"."id"' if by_date else f'"{name}"."id"'
         rows = table.decode(self.db.rows(
-            f'SELECT {table.columns} FROM "{name}" WHERE {where} ORDER BY {order} LIMIT {int(limit)}', args))
+            f'SELECT {table.columns} FROM "{name}" WHERE {where} ORDER BY {order} LIMIT {int(limit)}', args, by_index=True))
         self.look(table, self.canonical(table, rows))
         done = len(rows) < limit
         state: list[Any] = [sql(started), None, None, None]
@@ -291,7 +291,7 @@ class Index:
         where, args, _ = self._recent(name, clock)
         also = f" AND ({condition})" if condition else ""
         return int(self.db.value(
-            f'SELECT COUNT(*) FROM "{name}" LEFT JOIN "sync_version" ON "sync_version"."tablename" = ? '
+            f'SELECT COUNT(*) FROM "{name}" LEFT JOIN "sync_version" ON "sync_version"."tablename" = {self.db.hidden} '
             f'AND "sync_version"."record_uuid" = "{name}"."uuid" WHERE {where} '
             f'AND ({" OR ".join([NO_VERSION, *self.mismatches(name)])}){also}', [name, *args]) or 0)
 
@@ -330,7 +330,7 @@ class Index:
         if deep:
             mismatch = ["1=1"]
         rows = table.decode(self.db.rows(
-            f'SELECT {table.columns} FROM "{name}" LEFT JOIN "sync_version" ON "sync_version"."tablename" = ? '
+            f'SELECT {table.columns} FROM "{name}" LEFT JOIN "sync_version" ON "sync_version"."tablename" = {self.db.hidden} '
             f'AND "sync_version"."record_uuid" = "{name}"."uuid" WHERE "{name}"."id" > ? AND "{name}"."uuid" IS NOT NULL '
             f'AND ({" OR ".join(mismatch)}) ORDER BY "{name}"."id" LIMIT {int(limit)}', [name, after]))
         if rows:
