@@ -17,6 +17,7 @@ from typing import Any, Callable, Iterable, Iterator, Sequence
 from . import postgres
 from .errors import ConfigurationError, DatabaseFailed
 from .hosts.callback import HookError
+from .tables import own
 
 Row = Sequence[Any]
 
@@ -204,8 +205,8 @@ class Database:
         if self.dialect == "postgres":
             # it refuses to touch a row twice in one statement: the last one counts, as where they come one by one
             rows = list({tuple(row[:len(keys)]): row for row in rows}.values())
-            own = self.dal[table] if table in self.dal.tables else {}
-            kinds = [str(own[name].type) if name in own else "" for name in names]
+            types = own.types(table)
+            kinds = [types.get(name, "") for name in names]
             if not postgres.arrays(self._cursor, sql[:-len("VALUES ")], kinds, rows, tail):
                 postgres.values(self._cursor, sql, rows, tail)
         else:                                    # in the order of the index: each of its pages is met once

@@ -4,7 +4,8 @@ None of them has Eden's meta fields: they are never synchronised. Times are naiv
 """
 from __future__ import annotations
 
-from typing import Any
+from functools import cache
+from typing import Any, Mapping
 
 from pydal.objects import Field
 
@@ -228,3 +229,24 @@ def define(db: Any) -> None:
           Field("first_on", "datetime"),
           Field("refused_id", "integer"),                 # who tried last, and was refused
           Field("refused_on", "datetime"))
+
+
+class _Definitions:
+    """What `define` says, where there is no need of a DAL."""
+
+    tables = ()
+    _check_reserved = None
+
+    def __init__(self) -> None:
+        self.types: dict[str, dict[str, str]] = {}
+
+    def define_table(self, name: str, *fields: Any) -> None:
+        self.types[name] = {field.name: field.type for field in fields}
+
+
+@cache
+def types(name: str) -> Mapping[str, str]:
+    """pyDAL's types of a table's columns; of one that is not s3sync's own, none. A web request does not define these tables."""
+    definitions = _Definitions()
+    define(definitions)
+    return definitions.types.get(name, {})

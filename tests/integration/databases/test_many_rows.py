@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from pydal import Field
+from pydal import DAL, Field
 
 from s3sync import postgres
 from s3sync.database import Database
@@ -89,6 +89,22 @@ def test_upsert_of_every_column(thing: Any) -> None:
                           'FROM "sync_version" WHERE "tablename" = ? ORDER BY "seq"', ["t"])
     assert [(*row[:6], row[6] and str(row[6])) for row in found] == expected
     thing.a.db.rollback()
+
+
+def test_upsert_where_the_table_is_not_defined(thing: Any) -> None:
+    """As in a request of a peer, which does without the definitions: on PostgreSQL in arrays all the same."""
+    plain = DAL(thing.a.db._uri, folder=thing.a.db._adapter.folder, migrate_enabled=False)
+    plain._adapter.get_connection()               # pyDAL connects when it first has to
+    try:
+        database = Database(plain)
+        database.upsert("sync_version", ("tablename", "record_uuid"), ("digest", "seq"),
+                        [("t", f"u{n}", "d", n) for n in range(700)])
+        if thing.kind == "postgres":
+            assert b"unnest" in plain._adapter.cursor.query
+        assert database.value('SELECT COUNT(*) FROM "sync_version" WHERE "tablename" = ?', ["t"]) == 700
+    finally:
+        plain.rollback()
+        plain.close()
 
 
 def test_what_copy_does_not_take_goes_another_way(thing: Any) -> None:
