@@ -95,9 +95,10 @@ class Database:
         if not by_index or self.dialect != "postgres":
             cursor.execute(self._adapt(sql), tuple(args))
             return result(cursor)
-        cursor.execute(postgres.BY_INDEX + self._adapt(sql), tuple(args))      # if it fails, so has the transaction
+        before, after = postgres.by_index(cursor)
+        cursor.execute(before + self._adapt(sql), tuple(args))      # if it fails, so has the transaction
         found = result(cursor)
-        cursor.execute(postgres.AS_USUAL)
+        cursor.execute(after)
         return found
 
     def value(self, sql: str, args: Sequence[Any] = ()) -> Any:

@@ -24,17 +24,24 @@ ARRAY = 5000
 
 #: Said before a query of a page or of some hundred keys. Without statistics, which a table that was just filled has not, the
 #: planner takes it for one of few rows and reads and sorts the whole table for each page; with them, up to some 100,000 rows, it
-#: reads the whole table rather than look up 1,000 of them
-BY_INDEX = "SET LOCAL enable_seqscan TO off; SET LOCAL enable_bitmapscan TO off; SET LOCAL enable_sort TO off; "
+#: reads the whole table rather than look up 1,000 of them. What it cannot do without a way that is off, it does at a price that
+#: would have it compile the query (JIT), for longer than the query takes
+BY_INDEX = tuple(f"SET LOCAL {name} TO off; " for name in ("enable_seqscan", "enable_bitmapscan", "enable_sort", "jit"))
 
-#: and after it, for whatever else the transaction does
-AS_USUAL = BY_INDEX.replace("TO off", "TO DEFAULT")
+#: the version of PostgreSQL that brought JIT
+JIT = 110_000
 
 #: what an array of numbers may hold
 LIMITS = range(-2 ** 63, 2 ** 63)
 
 #: rows of one COPY: as much text as is in memory at a time
 COPIED = 5000
+
+
+def by_index(cursor: Any) -> tuple[str, str]:
+    """What is said before a query of few rows by an index, and after it, for whatever else the transaction does."""
+    before = "".join(BY_INDEX if cursor.connection.server_version >= JIT else BY_INDEX[:-1])
+    return before, before.replace("TO off", "TO DEFAULT")
 
 
 # --- COPY ---------------------------------------------------------------------------------------------------------------

@@ -42,10 +42,11 @@ class Depot:
     """The site `local`, the server `remote` it synchronises with, both with the tables of STOCKS."""
 
     def __init__(self, folder: Path, **settings: Any) -> None:
-        sync = {"batch_size": 50, "lease_time": 20, "workers": 3, **settings}
+        # what earlier tests have written is not looked at again by each run
+        sync = {"batch_size": 50, "lease_time": 20, "workers": 3, "overlap": 5, **settings}
         self.local = ServedSite(folder / "local", free_port(), "postgres", name="local", sync=sync)
         self.remote = ServedSite(folder / "remote", free_port(taken=[self.local.port]), "sqlite", name="remote",
-                                 sync={"batch_size": 50})
+                                 sync={"batch_size": 50, "overlap": 5})
         for site in (self.local, self.remote):
             site.build(first_run=False)
             (site.appdir / "models" / "05_stock.py").write_text(MODEL)

@@ -10,6 +10,7 @@ import secrets
 from datetime import datetime, timedelta
 from typing import Any, Callable, Iterable, Mapping, Optional, Sequence, Tuple
 
+from ..catalogue import leading
 from ..database import Database
 from ..hosts.files import UNNAMED, Files
 from ..hosts.references import References
@@ -63,6 +64,7 @@ class Index:
         self.overlap = timedelta(seconds=overlap)
         self.now = now
         self.guarded = guarded
+        self._modified_on = 'CAST("modified_on" AS TEXT)' if db.dialect == "sqlite" else '"modified_on"'
 
     # --- reading rows -----------------------------------------------------------------------------------------
 
@@ -102,15 +104,11 @@ class Index:
 
     def versions(self, table: str, uuids: Iterable[str]) -> dict[str, Version]:
         """The versions of these records, as far as they are known."""
-        stamp = self._as_text('"modified_on"')
         # MySQL would otherwise answer from a snapshot that may be older than the lock on the table
         latest = " LOCK IN SHARE MODE" if self.db.dialect == "mysql" else ""
         return {row[0]: Version(row[1], row[2], row[3], row[4], iso(row[5])) for row in self.db.rows_by(
-            f'"record_uuid", "digest", "vector", "seq", "origin", {stamp}', "sync_version", '"tablename" = ?', "record_uuid",
-            uuids, [table], latest)}
-
-    def _as_text(self, column: str) -> str:
-        return f"CAST({column} AS TEXT)" if self.db.dialect == "sqlite" else column
+            f'"record_uuid", "digest", "vector", "seq", "origin", {self._modified_on}', "sync_version", '"tablename" = ?',
+            "record_uuid", uuids, [table], latest)}
 
     # --- writing versions -------------------------------------------------------------------------------------
 
@@ -164,7 +162,7 @@ class Index:
         last, count = self.lock(table), 0
         while True:
             rows = self.db.rows(
-                f'SELECT "record_uuid", "digest", "vector", {self._as_text(chr(34) + "modified_on" + chr(34))}, "seq" '
+                f'SELECT "record_uuid", "digest", "vector", {self._modified_on}, "seq" '
                 'FROM "sync_version" WHERE "tablename" = ? AND "seq" > ? AND "seq" <= ? AND "origin" IS NULL '
                 'ORDER BY "seq" LIMIT 1000', [table, since, last])
             if not rows:
@@ -253,7 +251,7 @@ class Index:
         """
         table = self.maps(name)
         self.lock(name)
-        clock = scanned, started, _, _ = self._clock(name)
+        clock = scanned, started, _, reached = self._clock(name)
         started = started or self.now()
         where, args, by_date = self._recent(name, clock)
         order = f'"{name}"."modified_on", "{name}"."id"' if by_date else f'"{name}"."id"'
@@ -264,21 +262,25 @@ class Index:
         state: list[Any] = [sql(started), None, None, None]
         if not done:
             state = [sql(scanned), sql(started), rows[-1].id, sql_time(rows[-1].modified_on) if by_date else None]
+            if by_date and not reached and (name, "modified_on") not in leading(self.db):
+                state[2:] = 0, None              # by date it would read the whole table for each page: on by id, from the first
         self.db.execute('UPDATE "sync_clock" SET "scanned_on" = ?, "started_on" = ?, "position" = ?, "position_on" = ? '
                         'WHERE "tablename" = ?', [*state, name])
-        if done and not by_date:             # every row has been seen: as good as a sweep
+        if done and (scanned is None or "modified_on" not in table.meta):       # every row was seen: as good as a sweep
             self._swept(name, started, True)
         return done, rows
 
     def _recent(self, name: str, clock: Clock) -> tuple[str, list[Any], bool]:
-        """Condition on the rows that the present scan, or the next, has yet to look at; its arguments; is it by date."""
+        """Condition on the rows that the present scan, or the next, has yet to look at; its arguments; by date, not by id?"""
         scanned, _, position, position_on = clock
         column, stamp = f'"{name}"."id"', f'"{name}"."modified_on"'
         if scanned is None or "modified_on" not in self.maps(name).meta:
             return f"{column} > ?", [position or 0], False
         if position_on:
             return f"{stamp} >= ? AND ({stamp} > ? OR {column} > ?)", [sql(position_on), sql(position_on), position or 0], True
-        return f"{stamp} >= ?", [sql(min(scanned, self.now()) - self.overlap)], True
+        recent = sql(min(scanned, self.now()) - self.overlap)
+        return (f"{stamp} >= ?", [recent], True) if position is None else (
+            f"{stamp} >= ? AND {column} > ?", [recent, position], False)
 
     def unseen(self, name: str, condition: str = "") -> int | None:
         """How many of the rows that the next scan will look at do not match their version, of those under a condition.

@@ -3,22 +3,12 @@ from __future__ import annotations
 
 from typing import Iterable, NamedTuple
 
+from ..catalogue import leading
 from ..database import Database
 from ..hosts.base import Host
 
 #: records are looked up by these at every run: who it is, and what was written lately
 WANTED = ("uuid", "modified_on")
-
-#: first columns of all indices, by table
-_FIRST = {
-    "sqlite": """SELECT "t"."name", "info"."name" FROM "sqlite_master" AS "t", pragma_index_list("t"."name") AS "list", """
-              """pragma_index_info("list"."name") AS "info" WHERE "t"."type" = 'table' AND "info"."seqno" = 0""",
-    "postgres": 'SELECT "t"."relname", "a"."attname" FROM "pg_index" AS "i" JOIN "pg_class" AS "t" ON "t"."oid" = "i"."indrelid" '
-                'JOIN "pg_attribute" AS "a" ON "a"."attrelid" = "t"."oid" AND "a"."attnum" = "i"."indkey"[0] '
-                'WHERE pg_table_is_visible("t"."oid")',
-    "mysql": "SELECT table_name, column_name FROM information_schema.statistics "
-             "WHERE table_schema = DATABASE() AND seq_in_index = 1",
-}
 
 
 class MissingIndex(NamedTuple):
@@ -47,7 +37,7 @@ def synchronised(host: Host, resources: Iterable[str]) -> list[str]:
 
 def missing(db: Database, host: Host, tables: Iterable[str]) -> list[MissingIndex]:
     """Of the indices these tables should have, those that no existing one can stand for."""
-    first = {(str(row[0]), str(row[1])) for row in db.rows(_FIRST[db.dialect])}
+    first = leading(db)
     return [MissingIndex(table, column) for table in tables for column in WANTED
             if column in host.table(table).schema.meta and (table, column) not in first]
 

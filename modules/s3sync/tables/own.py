@@ -66,7 +66,7 @@ def define(db: Any) -> None:
           Field("deep_on", "datetime"),               # the same, by their values, whatever modified_on says
           Field("started_on", "datetime"),            # when the scan that is not finished began
           Field("position", "bigint"),                # id it has reached
-          Field("position_on", "datetime"))           # modified_on it has reached, if it looks at recent rows only
+          Field("position_on", "datetime"))           # modified_on it has reached, if it goes by that
     # How far a peer has got: what we pulled from it, pushed to it.
     table("sync_cursor",
           Field("repository_uuid", length=128, notnull=True),

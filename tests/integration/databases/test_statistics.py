@@ -85,6 +85,18 @@ def test_a_sweep(site: Site, deep: bool) -> None:
     site.db.commit()
 
 
+def test_a_scan_of_a_table_without_an_index_on_modified_on(site: Site) -> None:
+    """It reads the table for the first page, once for all others, and each row it looks at."""
+    edited = RECORDS // 2
+    site.db.execute(EDIT.replace(str(RECORDS - PAGE), str(RECORDS - edited)))
+    before, pages = read(site, "gis_location"), 0
+    while not site.index.scan("gis_location", PAGE)[0]:
+        pages += 1
+    assert pages >= edited // PAGE and site.index.last("gis_location") == RECORDS + edited
+    assert read(site, "gis_location") - before <= 2 * RECORDS + edited
+    site.db.commit()
+
+
 def test_what_a_scan_has_yet_to_see(site: Site) -> None:
     site.db.execute(EDIT)
     before = read(site, "sync_version")
@@ -108,6 +120,7 @@ def test_a_survey(site: Site) -> None:
 def test_whatever_else_the_transaction_does_is_planned_as_usual(site: Site) -> None:
     site.index.versions("gis_location", ["urn:uuid:1"])
     Exporter(site).page("gis_location", 0, PAGE, "urn:uuid:peer")
-    for name in ("enable_seqscan", "enable_bitmapscan", "enable_sort"):
+    for name in ("enable_seqscan", "enable_bitmapscan", "enable_sort", "jit"):
         assert site.db.value(f"SHOW {name}") == "on"
+        assert site.db.rows(f"SELECT current_setting('{name}')", by_index=True) == [("off",)]
     site.db.commit()
