@@ -106,17 +106,21 @@ of some 25 ms here four fifths are web2py's and the application's. A run that fi
 applied, so that what its request costs is hidden. In a push it is not: the server, which does the work then, has to answer
 the requests as well, and the client waits for it. The fewer records, and the slower each request, the more that is.
 
-So of the bars that are not met here, most are missed by what requests cost. A push is as fast as a pull with plain records and
-locations on SQLite, and up to a quarter slower on PostgreSQL and with organisations, whose validators (e-mail, URLs) are
-the server's work then as well. Of 1,000 changed records 3,200 to 3,700 are done in a second, of 10,000 and more 4,000 to 6,500.
-*xmlfile*, which the export is held against, writes so little here that it takes between 0.16 and 0.44 s for the same 10,000
-records in one run: by its medians exports are at 44 to 70 %, and closest to the bar with plain records.
+What is missed of the bars here, and why:
 
-Memory grows with the largest page, of 5,000 records, which a push of 10,000 records does not reach, and with the number of the
-server's threads that have written one; with the number of records it does not.
+- **A pull of 10,000 plain records on SQLite**, at 31 %: that is 235,000 to 760,000 instructions, with nothing gained by doing
+  two things at a time. In other hours it was 39 % on the same machine, and 44 to 47 % on another whose two cores were less
+  shared. With 100,000 records, whose index the floor has to keep as well, it is 43 %, with a million 46.
+- **1,000 changed records** (10 % of 10,000) at 3,400 to 3,700 a second on SQLite: of 0.27 s, 0.1 are what the run and its
+  three requests cost. 10,000 changed records are done at 4,900 a second, 100,000 at 6,750.
+- **Exports on PostgreSQL**, at 39 to 53 % of *xmlfile*: an export is also the work of the database's process, which has to share
+  the processor with the server's, while *xmlfile* writes values that are in memory already. On SQLite they are at 48 to 68 %. The
+  same 10,000 records take *xmlfile* between 0.20 and 0.37 s here, so that of such a percentage the first digit says something.
+- **Pushes on PostgreSQL**: as fast as a pull with plain records; at 0.83 to 0.95 of it with locations and organisations, whose
+  references and validators (e-mail, URLs) are the server's work then as well as its answers.
 
-On PostgreSQL an export is also the work of the database's process, which has to share the processor with the server's, while
-*xmlfile* writes values that are in memory already.
+Memory grows with the largest page, of 4,000 records, which 10,000 records reach, and with the number of the server's threads that
+have written one; with the number of records it does not.
 """
 
 
