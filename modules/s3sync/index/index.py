@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import secrets
 from datetime import datetime, timedelta
-from typing import Any, Callable, Iterable, Mapping, Optional, Sequence, Tuple
+from typing import Any, Callable, Iterable, Mapping, Sequence
 
-from ..catalogue import leading
 from ..database import Database
 from ..hosts.files import UNNAMED, Files
 from ..hosts.references import References
@@ -18,6 +17,7 @@ from ..hosts.table import StoredRow, TableMap
 from ..s3xml.record import Upload
 from .digest import DELETED, deletion_digest, digest
 from .moment import iso, sql, sql_time, to_datetime, utcnow
+from .recent import Place, Recent
 from .vector import increment, parse, site_key
 from .version import Note, Version
 
@@ -29,8 +29,6 @@ RENEWED = "r"
 
 #: SQL condition on a row joined with its version
 NO_VERSION = '"sync_version"."id" IS NULL'
-
-Clock = Tuple[Optional[datetime], Optional[datetime], Optional[int], Optional[datetime]]
 
 COLUMNS = ("digest", "vector", "seq", "origin", "modified_on")
 
@@ -218,10 +216,10 @@ class Index:
                 # approved, or in another realm: new to somebody, though the same version
                 notes.append(Note(row.uuid, current, version.vector, version.origin, row.modified_on))
             elif version.modified_on != row.modified_on:
-                touched.append((sql_time(row.modified_on), table.name, row.uuid))
+                touched.append((table.name, row.uuid, sql_time(row.modified_on)))
         self.note(table.name, notes)
-        for change in touched if not self.frozen else ():
-            self.db.execute('UPDATE "sync_version" SET "modified_on" = ? WHERE "tablename" = ? AND "record_uuid" = ?', change)
+        if not self.frozen:                       # all of them are there
+            self.db.upsert("sync_version", ("tablename", "record_uuid"), ("modified_on",), touched)
         return versions
 
     def absent(self, name: str, uuids: Iterable[str]) -> dict[str, Version]:
@@ -251,57 +249,49 @@ class Index:
         """
         table = self.maps(name)
         self.lock(name)
-        clock = scanned, started, _, reached = self._clock(name)
+        scanned, started, place = self._clock(name)
         started = started or self.now()
-        where, args, by_date = self._recent(name, clock)
-        order = f'"{name}"."modified_on", "{name}"."id"' if by_date else f'"{name}"."id"'
-        rows = table.decode(self.db.rows(
-            f'SELECT {table.columns} FROM "{name}" WHERE {where} ORDER BY {order} LIMIT {int(limit)}', args, by_index=True))
+        rows, following = self._recent(name, scanned, place).page(limit)
         self.look(table, self.canonical(table, rows))
-        done = len(rows) < limit
         state: list[Any] = [sql(started), None, None, None]
-        if not done:
-            state = [sql(scanned), sql(started), rows[-1].id, sql_time(rows[-1].modified_on) if by_date else None]
-            if by_date and not reached and (name, "modified_on") not in leading(self.db):
-                state[2:] = 0, None              # by date it would read the whole table for each page: on by id, from the first
+        if following is not None:
+            state = [sql(scanned), sql(started), following.position, sql(following.reached)]
         self.db.execute('UPDATE "sync_clock" SET "scanned_on" = ?, "started_on" = ?, "position" = ?, "position_on" = ? '
                         'WHERE "tablename" = ?', [*state, name])
+        done = following is None
         if done and (scanned is None or "modified_on" not in table.meta):       # every row was seen: as good as a sweep
             self._swept(name, started, True)
         return done, rows
 
-    def _recent(self, name: str, clock: Clock) -> tuple[str, list[Any], bool]:
-        """Condition on the rows that the present scan, or the next, has yet to look at; its arguments; by date, not by id?"""
-        scanned, _, position, position_on = clock
-        column, stamp = f'"{name}"."id"', f'"{name}"."modified_on"'
-        if scanned is None or "modified_on" not in self.maps(name).meta:
-            return f"{column} > ?", [position or 0], False
-        if position_on:
-            return f"{stamp} >= ? AND ({stamp} > ? OR {column} > ?)", [sql(position_on), sql(position_on), position or 0], True
-        recent = sql(min(scanned, self.now()) - self.overlap)
-        return (f"{stamp} >= ?", [recent], True) if position is None else (
-            f"{stamp} >= ? AND {column} > ?", [recent, position], False)
+    def _recent(self, name: str, scanned: datetime | None, place: Place) -> Recent:
+        """The rows that the present scan, or the next, has yet to look at."""
+        table = self.maps(name)
+        by_date = scanned is not None and "modified_on" in table.meta
+        earliest = min(scanned, self.now()) - self.overlap if scanned is not None and by_date else None
+        return Recent(self.db, table, earliest, place)
 
     def unseen(self, name: str, condition: str = "") -> int | None:
         """How many of the rows that the next scan will look at do not match their version, of those under a condition.
 
         None if no scan of the table was ever finished.
         """
-        clock = self._clock(name)
-        if clock[0] is None:
+        scanned, _, place = self._clock(name)
+        if scanned is None:
             return None
-        where, args, _ = self._recent(name, clock)
+        where, args = self._recent(name, scanned, place).condition()
         also = f" AND ({condition})" if condition else ""
         return int(self.db.value(
             f'SELECT COUNT(*) FROM "{name}" LEFT JOIN "sync_version" ON "sync_version"."tablename" = {self.db.hidden} '
             f'AND "sync_version"."record_uuid" = "{name}"."uuid" WHERE {where} '
             f'AND ({" OR ".join([NO_VERSION, *self.mismatches(name)])}){also}', [name, *args]) or 0)
 
-    def _clock(self, name: str) -> Clock:
-        """When the last scan was finished, when the present one began, and the id and date it has reached."""
+    def _clock(self, name: str) -> tuple[datetime | None, datetime | None, Place]:
+        """When the last scan was finished, when the present one began, and what that has reached."""
         rows = self.db.rows('SELECT "scanned_on", "started_on", "position", "position_on" FROM "sync_clock" '
                             'WHERE "tablename" = ?', [name])
-        return (to_datetime(rows[0][0]), to_datetime(rows[0][1]), rows[0][2], to_datetime(rows[0][3])) if rows else (None,) * 4
+        if not rows:
+            return None, None, Place()
+        return to_datetime(rows[0][0]), to_datetime(rows[0][1]), Place(rows[0][2], to_datetime(rows[0][3]))
 
     def sweep_due(self, name: str, interval: int, deep_interval: int) -> bool | None:
         """Is it time to compare all rows with the index? None: no; True: with a deep sweep. Also after the clock was set back."""
@@ -347,7 +337,7 @@ class Index:
         """SQL conditions on a row joined with its version, one of which holds where the two obviously do not match."""
         table, found = self.maps(name), []
         if "modified_on" in table.meta:
-            found.append(self._distinct('"sync_version"."modified_on"', f'"{name}"."modified_on"'))
+            found.append(self._distinct('"sync_version"."modified_on"', self._written(f'"{name}"."modified_on"')))
         if table.soft_delete:
             found.append(f"""("sync_version"."digest" LIKE '{DELETED}%') <> ("{name}"."deleted" = 'T')""")
         return found
@@ -358,6 +348,12 @@ class Index:
             f"""WHERE "tablename" = ? AND "digest" NOT LIKE '{DELETED}%' AND "{name}"."id" IS NULL LIMIT {int(limit)}""",
             [name])
         return len(self._vanished(name, {row[0]: row[1] for row in gone}))
+
+    def _written(self, stamp: str) -> str:
+        """A column of dates, to the second as versions have it, whatever fractions of it were written there."""
+        if self.db.dialect == "mysql":
+            return stamp
+        return f"replace(substr({stamp}, 1, 19), 'T', ' ')" if self.db.dialect == "sqlite" else f"date_trunc('second', {stamp})"
 
     def _distinct(self, a: str, b: str) -> str:
         if self.db.dialect == "mysql":

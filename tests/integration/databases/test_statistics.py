@@ -11,6 +11,7 @@ from local_sites import LocalSite
 from s3sync.engine import survey
 from s3sync.engine.export import Exporter
 from s3sync.engine.site import Site
+from s3sync.tables import host_indices
 
 RECORDS = 10_000
 PAGE = 500
@@ -94,6 +95,20 @@ def test_a_scan_of_a_table_without_an_index_on_modified_on(site: Site) -> None:
         pages += 1
     assert pages >= edited // PAGE and site.index.last("gis_location") == RECORDS + edited
     assert read(site, "gis_location") - before <= 2 * RECORDS + edited
+    site.db.commit()
+
+
+def test_a_scan_of_what_one_statement_has_written(site: Site) -> None:
+    """All at the same time, so that the index on modified_on tells little: the table is read once, and the first page."""
+    for index in host_indices.missing(site.db, site.host, ["gis_location"]):
+        host_indices.create(site.db, index)
+    edited = RECORDS // 2
+    site.db.execute(EDIT.replace(str(RECORDS - PAGE), str(RECORDS - edited)))
+    before = read(site, "gis_location")
+    while not site.index.scan("gis_location", PAGE)[0]:
+        pass
+    assert site.index.last("gis_location") == RECORDS + edited
+    assert read(site, "gis_location") - before <= RECORDS + edited + PAGE
     site.db.commit()
 
 
