@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import cached_property
-from typing import Collection, Sequence
+from typing import Collection, Dict, Sequence, Tuple
 
 from ..errors import NotPermitted, UnknownRepository
 from ..hosts.base import Hooks
@@ -30,6 +30,9 @@ from .resolve import python_values
 from .settle import Source, contest, settle
 from .site import Site
 from .write import Writer
+
+#: decisions about records, by what they depend on: same as the row, deleted, merged, mci as it came, mci of the row
+Alike = Dict[Tuple[bool, bool, bool, int, int], Decision]
 
 #: codes of records that the application itself refuses
 REFUSED = frozenset(("invalid", "callback"))
@@ -134,6 +137,7 @@ class Applier:
         if "create" in policies.strategy:
             anew = replace(policies, strategy=policies.strategy | {"update"})
         new: dict[bool, Decision] = {}           # about records nobody knows here: most of them, at first
+        later: Alike = {}                        # about records that contain all edits of the ones here: most of them, later
         for uuid, record in batch.items():
             row, version = rows.get(uuid), versions.get(uuid)
             if row is None and version is None and not record.deleted:
@@ -142,7 +146,7 @@ class Applier:
                     new[master] = decide(Order.BEFORE, False, None, Theirs(mci=record.mci), policies)
                 item = Item(record, None, None, new[master], record.vector or "", record.values, uuid)
             else:
-                item = self._decide(table, record, row, version, hooks, policies if row is not None else anew)
+                item = self._decide(table, record, row, version, hooks, policies if row is not None else anew, later)
             if record.defaults and item.decision.method == "create":
                 record.values = {**record.defaults, **record.values}
             method = item.decision.method
@@ -224,7 +228,7 @@ class Applier:
         return outcomes
 
     def _decide(self, table: TableMap, record: Record, row: StoredRow | None, version: Version | None, hooks: Hooks,
-                policies: Policies) -> Item:
+                policies: Policies, later: Alike) -> Item:
         theirs = record.vector or ""
         if version is None:
             order = Order.BEFORE
@@ -232,6 +236,13 @@ class Applier:
             order = Order.CONCURRENT
         else:
             order = compare(version.vector, theirs)
+        if order is Order.BEFORE and row is not None and not policies.fields:      # `decide` asks for no more than this
+            same, mci = row.holds(record), self._mci(record, row, version)
+            about = same, record.deleted, bool(record.replaced_by), mci, row.mci
+            if about not in later:
+                they = Theirs(record.deleted, bool(record.replaced_by), mci)
+                later[about] = decide(order, same, Mine(mci=row.mci), they, policies)
+            return Item(record, row, version, later[about], theirs, record.values, str(record.uuid))
         mine = None
         same = False
         if row is not None:
