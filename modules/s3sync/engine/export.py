@@ -69,12 +69,12 @@ class Exporter:
             site.db.commit()
         return True
 
-    def expected(self, table: str, since: int, peer: str, condition: str, echo: int = 0) -> int:
-        """How many records are to be expected, before the first page: what the index holds, and what it has yet to find."""
+    def expected(self, table: str, since: int, peer: str, condition: str, echo: int = 0, sent: int = 0) -> int:
+        """How many records are to be expected in all: those `sent` already, what the index holds, and what it has yet to find."""
         unseen = self.site.index.unseen(table, condition)
         if unseen is None:
             return self.count(table, condition)
-        return self.remaining(table, since, peer, condition, echo) + unseen
+        return sent + self.remaining(table, since, peer, condition, echo) + unseen
 
     def advance(self, name: str, since: int, limit: int, peer: str, condition: str, done: bool,
                 echo: int = 0) -> tuple[Page, bool]:

@@ -94,9 +94,7 @@ def _page(site: Site, request: Request, repository: Repository, task: Task, said
         place = opened(str(given.get(name, "")), held if first else None)       # within a pull it must get on, whatever happens
         since = site.index.position(name, place)
         echo = site.index.echo(name, place)
-        done = name in scanned
-        if first:
-            total += exporter.expected(name, since, repository.uuid, condition, echo)
+        done, before = name in scanned, len(records)
         complete = False
         while len(records) < limit and not complete and patience > 0:
             step = min(limit - len(records), site.settings.batch_size)       # each one transaction, short
@@ -105,6 +103,9 @@ def _page(site: Site, request: Request, repository: Repository, task: Task, said
             since = page.cursor
             complete = done and not page.more
             patience -= not complete             # a task may cover more tables than this, most of them without news
+        if first:
+            sent = len(records) - before
+            total += sent if complete else exporter.expected(name, since, repository.uuid, condition, echo, sent)
         if done:
             scanned.add(name)
         cursors[name] = sealed(site.index.cursor(name, since, echo), held)

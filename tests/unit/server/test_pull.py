@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -51,3 +52,34 @@ def test_a_task_of_many_tables_comes_to_its_end(tmp_path: Path) -> None:
             break
     assert root.get("more") == "false"
     assert b"the last of all" in found and len(json.loads(cursors)) == MANY + 1
+
+
+@pytest.mark.parametrize("changes", [0, 10, 70, 300])
+def test_the_first_page_says_how_many_records_there_will_be(tmp_path: Path, changes: int) -> None:
+    """All of them at first; then those that were changed, whether they fit on it, on one scan's page, or on neither."""
+    here = LocalSite(tmp_path, "here", batch_size=100)
+    here.db.sync_repository.insert(name="peer", uuid=PEER)
+    for number in range(300):
+        here.insert("org_organisation", name=f"Organisation {number}", year=2000)
+    repository, cursors = by_uuid(here.db, PEER), "{}"
+
+    def asked() -> tuple[int, int]:
+        """What the first page says, and what comes."""
+        nonlocal cursors
+        promised, came, more = -1, 0, {}
+        while True:
+            body = pull.answer(here.open(), Request("GET", {
+                "resource": "org_organisation", "s3sync": "1", "limit": "50", "cursor": cursors, **more}), repository).body
+            assert isinstance(body, bytes)
+            root = etree.fromstring(body)
+            cursors, came = root.get("cursor"), came + int(root.get("results"))
+            if not more:
+                promised = int(root.get("total"))
+            more = {"scanned": root.get("scanned")}
+            if root.get("more") == "false":
+                return promised, came
+
+    assert asked() == (300, 300)
+    here.db(here.db.org_organisation.id <= changes).update(year=2001, modified_on=datetime(2037, 1, 1))
+    here.db.commit()
+    assert asked() == (changes, changes)
