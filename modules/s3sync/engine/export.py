@@ -340,7 +340,7 @@ class Exporter:
     def _nest(self, part: Component, rows: Sequence[StoredRow], masters: dict[str, Record]) -> None:
         table = self.site.table(part.table)
         fkey, alias = part.fkey, part.alias
-        keys = {row.id: row.uuid for row in rows}
+        keys = {row.id: row.uuid for row in rows if row.uuid}
         if part.pkey != "id":                    # joined by the super-entity's key
             numbers = self.site.references.ids(table.references[fkey], keys.values())
             keys = {numbers[uuid]: uuid for uuid in keys.values() if uuid in numbers}

@@ -38,7 +38,7 @@ def page(site: Site, name: str, condition: str, after: int, limit: int) -> tuple
 
     Returns the id to go on from as well, None at the end.
     """
-    where = f'"{name}"."id" > ? AND "{name}"."uuid" IS NOT NULL'
+    where = f'"{name}"."id" > ? AND "{name}"."uuid" <> \'\''
     if condition:
         deleted = f""" OR "{name}"."deleted" = 'T'""" if site.table(name).soft_delete else ""
         where += f" AND (({condition}){deleted})"
@@ -80,7 +80,7 @@ def _rows(exporter: Exporter, name: str, since: int, after: int, limit: int, pee
         where = f" AND (({condition}){deleted})"
     rows = table.decode(site.db.rows(
         f'SELECT {table.columns} FROM "{name}" LEFT JOIN "sync_version" ON "sync_version"."tablename" = {site.db.hidden} '
-        f'AND "sync_version"."record_uuid" = "{name}"."uuid" WHERE "{name}"."id" > ? AND "{name}"."uuid" IS NOT NULL '
+        f"""AND "sync_version"."record_uuid" = "{name}"."uuid" WHERE "{name}"."id" > ? AND "{name}"."uuid" <> '' """
         f'AND ({" OR ".join(suspicious)}){where} ORDER BY "{name}"."id" LIMIT {int(limit)}', [name, after, since, peer]))
     before = index.versions(name, [row.uuid for row in rows])
     now = versions(site, name, rows)

@@ -97,9 +97,11 @@ def wanted(site: Site, repository_id: int, limit: int, after: int = 0,
     """(id, table, uuid) of targets that records from this repository wait for, oldest first; not those of tables `without`."""
     left_out, tables = _without(without)
     return [(row[0], row[1], row[2]) for row in site.db.rows(
-        'SELECT MIN("id"), "target_table", "target_uuid" FROM "sync_waiting" WHERE "repository_id" = ? AND "target_table" <> ? '
-        f'AND {_GONE}{left_out} GROUP BY "target_table", "target_uuid" HAVING MIN("id") > ? ORDER BY MIN("id") '
-        f'LIMIT {int(limit)}', [repository_id, MARK, *tables, after])]
+        'SELECT "id", "target_table", "target_uuid" FROM "sync_waiting" WHERE "repository_id" = ? AND "target_table" <> ? '
+        f'AND "id" > ? AND {_GONE}{left_out} AND NOT EXISTS (SELECT 1 FROM "sync_waiting" AS "before" WHERE '
+        '"before"."target_table" = "sync_waiting"."target_table" AND "before"."target_uuid" = "sync_waiting"."target_uuid" '
+        f'AND "before"."id" < "sync_waiting"."id" AND "before"."repository_id" = ?{left_out}) '
+        f'ORDER BY "id" LIMIT {int(limit)}', [repository_id, MARK, after, *tables, repository_id, *tables], by_index=True)]
 
 
 def count(site: Site, repository_id: int, without: Collection[str] = ()) -> int:

@@ -62,7 +62,9 @@ class Index:
         self.overlap = timedelta(seconds=overlap)
         self.now = now
         self.guarded = guarded
-        self._modified_on = 'CAST("modified_on" AS TEXT)' if db.dialect == "sqlite" else '"modified_on"'
+        # as a text: what the driver makes of it takes longer, or fails
+        self._modified_on = {"sqlite": 'CAST("modified_on" AS TEXT)', "mysql": '"modified_on"',
+                             "postgres": """to_char("modified_on", 'YYYY-MM-DD HH24:MI:SS')"""}[db.dialect]
 
     # --- reading rows -----------------------------------------------------------------------------------------
 
@@ -311,10 +313,11 @@ class Index:
             self.db.execute(f'UPDATE "sync_clock" SET "{column}" = ? WHERE "tablename" = ?', [sql(when), name])
 
     def sweep(self, name: str, after: int, limit: int, deep: bool = False) -> int | None:
-        """Look at up to `limit` rows that do not match their version, from row id `after` on; returns the id reached.
+        """Look at up to `limit` rows that do not match their version, after the place that the call before has returned, 0 at
+        first; None at the end.
 
-        None means that all rows match. Rows that were deleted for good, by whomever, become deletions. A row that was
-        changed without a new `modified_on` is only found by a `deep` sweep, which looks at all rows.
+        Places are ids of rows; then, below 0, sequence numbers of versions: rows that were deleted for good, by whomever, become
+        deletions. A row that was changed without a new `modified_on` is only found by a `deep` sweep, which looks at all rows.
         """
         table = self.maps(name)
         self.lock(name)
@@ -323,15 +326,15 @@ class Index:
             mismatch = ["1=1"]
         rows = table.decode(self.db.rows(
             f'SELECT {table.columns} FROM "{name}" LEFT JOIN "sync_version" ON "sync_version"."tablename" = {self.db.hidden} '
-            f'AND "sync_version"."record_uuid" = "{name}"."uuid" WHERE "{name}"."id" > ? AND "{name}"."uuid" IS NOT NULL '
-            f'AND ({" OR ".join(mismatch)}) ORDER BY "{name}"."id" LIMIT {int(limit)}', [name, after]))
+            f"""AND "sync_version"."record_uuid" = "{name}"."uuid" WHERE "{name}"."id" > ? AND "{name}"."uuid" <> '' """
+            f'AND ({" OR ".join(mismatch)}) ORDER BY "{name}"."id" LIMIT {int(limit)}', [name, after])) if after >= 0 else []
         if rows:
             self.look(table, self.canonical(table, rows))
             return rows[-1].id
-        if not self._sweep_vanished(name, limit):
+        reached = self._sweep_vanished(name, max(-after, 0), limit)
+        if reached is None:
             self._swept(name, self.now(), deep)
-            return None
-        return after
+        return None if reached is None else -reached
 
     def mismatches(self, name: str) -> list[str]:
         """SQL conditions on a row joined with its version, one of which holds where the two obviously do not match."""
@@ -342,18 +345,22 @@ class Index:
             found.append(f"""("sync_version"."digest" LIKE '{DELETED}%') <> ("{name}"."deleted" = 'T')""")
         return found
 
-    def _sweep_vanished(self, name: str, limit: int) -> int:
+    def _sweep_vanished(self, name: str, after: int, limit: int) -> int | None:
+        """The same for versions without a row, after a sequence number; returns the one reached, None at the end."""
         gone = self.db.rows(
-            f'SELECT "record_uuid", "vector" FROM "sync_version" LEFT JOIN "{name}" ON "{name}"."uuid" = "record_uuid" '
-            f"""WHERE "tablename" = ? AND "digest" NOT LIKE '{DELETED}%' AND "{name}"."id" IS NULL LIMIT {int(limit)}""",
-            [name])
-        return len(self._vanished(name, {row[0]: row[1] for row in gone}))
+            f'SELECT "record_uuid", "vector", "seq" FROM "sync_version" LEFT JOIN "{name}" ON "{name}"."uuid" = "record_uuid" '
+            f"""WHERE "tablename" = ? AND "digest" NOT LIKE '{DELETED}%' AND "{name}"."id" IS NULL AND "seq" > ? """
+            f'ORDER BY "seq" LIMIT {int(limit)}', [name, after], by_index=True)
+        self._vanished(name, {row[0]: row[1] for row in gone})
+        return gone[-1][2] if len(gone) == limit else None
 
     def _written(self, stamp: str) -> str:
         """A column of dates, to the second as versions have it, whatever fractions of it were written there."""
         if self.db.dialect == "mysql":
             return stamp
-        return f"replace(substr({stamp}, 1, 19), 'T', ' ')" if self.db.dialect == "sqlite" else f"date_trunc('second', {stamp})"
+        if self.db.dialect == "sqlite":          # a date alone counts as its midnight
+            return f"substr(replace({stamp}, 'T', ' ') || ' 00:00:00', 1, 19)"
+        return f"date_trunc('second', {stamp})"
 
     def _distinct(self, a: str, b: str) -> str:
         if self.db.dialect == "mysql":

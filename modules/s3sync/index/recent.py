@@ -75,7 +75,9 @@ class Recent:
         """Does it get on by date after a full page of rows, the last of which was written at that time?"""
         reached, name = self.place.reached, self.table.name
         if rows[0].modified_on != rows[-1].modified_on:
-            gets_on = last > (reached or self.earliest or last)      # not so if dates stand in a form that is sorted otherwise
+            # not so if dates stand in a form that is sorted otherwise, or alone, before all times of their day
+            gets_on = last > (reached or self.earliest or last) and bool(self.db.dialect != "sqlite" or self.db.value(
+                f'SELECT {self._stamp} >= ? FROM "{name}" WHERE {self._id} = ?', [sql(last), rows[-1].id]))
         elif self.db.dialect == "postgres":      # it would read all that was written in this second for each page
             gets_on = False
         else:                                    # not with different fractions of a second, of which a place knows nothing

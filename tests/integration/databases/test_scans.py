@@ -6,6 +6,7 @@ from typing import Any, Callable
 
 import pytest
 
+from s3sync.engine import survey
 from s3sync.engine.export import Exporter
 from s3sync.tables import host_indices
 
@@ -93,6 +94,7 @@ DATES: dict[str, tuple[Callable[[int], str], tuple[str, ...]]] = {
     "many times": (lambda number: seconds(number // (2 * PAGE)), ("postgres",)),
     "fractions": (lambda number: f"{seconds(0)}.{RECORDS - number:03}", ("postgres", "sqlite")),
     "the same fraction": (lambda number: f"{seconds(0)}.250", ("postgres", "sqlite")),
+    "days": (lambda number: seconds(number) if number < PAGE // 2 else "2037-01-02", ("sqlite", "postgres")),
     "as in ISO 8601": (lambda number: seconds(number % 60).replace(" ", "T"), ("sqlite",)),
     "as in ISO 8601, at one time": (lambda number: seconds(0).replace(" ", "T"), ("postgres", "sqlite")),
 }
@@ -129,6 +131,30 @@ def test_rows_that_say_what_they_said_but_for_their_dates(gazetteer: Gazetteer) 
     gazetteer.db.commit()
     assert gazetteer.noted() == {}
     assert site.index.sweep(TABLE, 0, RECORDS) is None
+
+
+def test_a_row_without_a_uuid_of_its_own(gazetteer: Gazetteer) -> None:
+    """It is nobody's record: the others are found, compared and shown as ever."""
+    gazetteer.edit(5)
+    gazetteer.db.executesql(f"UPDATE {TABLE} SET uuid = '' WHERE name = 'Place 7'")
+    gazetteer.db.commit()
+    gazetteer.scan()
+    assert gazetteer.noted() == {5: 1}
+    site = gazetteer.local.open()
+    with site.trial():
+        rows, _ = survey.page(site, TABLE, "", 0, RECORDS + 1)
+        assert len(rows) == RECORDS - 1
+        records, _ = survey.changed(Exporter(site), TABLE, 0, "", RECORDS + 1, "urn:uuid:peer")
+        assert len(records) == RECORDS - 1
+
+
+def test_a_date_far_from_now(gazetteer: Gazetteer) -> None:
+    """A slip of the pen, and the last one that each of the databases takes."""
+    year = {"postgres": "12026", "mysql": "9999", "sqlite": "9999"}[gazetteer.db._adapter.dbengine]
+    for times in range(1, 3):
+        gazetteer.write(PAGE, lambda number: f"{year}-01-01 00:00:00" if number == 3 else seconds(number))
+        gazetteer.scan()
+        assert gazetteer.noted() == {number: times for number in range(PAGE)}
 
 
 def test_edits_while_it_goes_on(gazetteer: Gazetteer) -> None:

@@ -98,6 +98,37 @@ def test_a_scan_of_a_table_without_an_index_on_modified_on(site: Site) -> None:
     site.db.commit()
 
 
+@pytest.mark.parametrize("create, then", [
+    ("{index} (modified_on)", "UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'odd'::regclass"),
+    ("{index} USING brin (modified_on)", "SELECT 1"), ("{index} (modified_on) WHERE deleted = 'X'", "SELECT 1")],
+    ids=["left behind by a creation that was interrupted", "of blocks", "of some rows"])
+def test_a_scan_where_an_index_on_modified_on_gives_no_order(site: Site, create: str, then: str) -> None:
+    """As if there were none; and it is missed."""
+    site.db.dal.executesql(create.format(index="CREATE INDEX odd ON gis_location"))
+    site.db.dal.executesql(then)
+    assert [index.column for index in host_indices.missing(site.db, site.host, ["gis_location"])] == ["modified_on"]
+    edited = RECORDS // 2
+    site.db.execute("UPDATE gis_location SET name = 'Another', modified_on = date_trunc('second', now()) + id * INTERVAL "
+                    f"'1 second' WHERE id > {RECORDS - edited}")
+    before = read(site, "gis_location")
+    while not site.index.scan("gis_location", PAGE)[0]:
+        pass
+    assert read(site, "gis_location") - before <= 2 * RECORDS + edited
+    site.db.commit()
+
+
+def test_a_sweep_of_rows_that_were_deleted_for_good(site: Site) -> None:
+    """Each version is read once more, however many pages there are."""
+    gone = RECORDS // 2
+    site.db.execute(f"DELETE FROM gis_location WHERE id > {RECORDS - gone}")
+    before, after = read(site, "sync_version"), 0
+    while after is not None:
+        after = site.index.sweep("gis_location", after, PAGE)
+    assert site.index.last("gis_location") == RECORDS + gone
+    assert read(site, "sync_version") - before <= 4 * RECORDS
+    site.db.commit()
+
+
 def test_a_scan_of_what_one_statement_has_written(site: Site) -> None:
     """All at the same time, so that the index on modified_on tells little: the table is read once, and the first page."""
     for index in host_indices.missing(site.db, site.host, ["gis_location"]):
