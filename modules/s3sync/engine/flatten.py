@@ -9,8 +9,14 @@ from ..index.digest import digest
 from ..s3xml.record import Record, Tuid
 from .site import Site
 
+#: records that are held back until they are gone through once more, beyond twice as many as waited the last time
+HELD = 1000
+
 #: what uuids of records that come without are derived in
 NAMESPACE = uuid.UUID("6c1f5c0e-5d0c-4b52-9a3c-3f0f8a8f6d11")
+
+#: table and tuid of a record
+Key = tuple[str, str]
 
 
 def flatten(site: Site, records: Iterable[Record]) -> Iterator[Record]:
@@ -35,8 +41,9 @@ def _flat(record: Record) -> bool:
 class _Flattener:
     def __init__(self, site: Site) -> None:
         self.site = site
-        self.uuids: dict[tuple[str, str], str] = {}     # by table and tuid; only documents of a few tools have any
-        self.later: list[Record] = []                   # records that refer to a tuid not met yet
+        self.uuids: dict[Key, str] = {}                 # by table and tuid; only documents of a few tools have any
+        self.later: list[Record] = []                   # records that refer to a tuid not met yet, and those after them
+        self._full = HELD
 
     def all(self, records: Iterable[Record]) -> Iterator[Record]:
         for record in records:
@@ -47,14 +54,16 @@ class _Flattener:
                 self.later.append(record)                # what follows may be what they refer to: keep the order
             else:
                 yield from self.one(record)
-            if record.tuid or len(self.later) % 1000 == 1:
+            if len(self.later) >= self._full:
                 yield from self._ready()
+                self._full = HELD + 2 * len(self.later)
+        yield from self._ready()
+        self._do_without()
         while self.later:
             ready = list(self._ready())
-            if not ready:                                # it refers to what the document does not have
+            if not ready:                                # a circle
                 record = self.later.pop(0)
-                for name in self._unknown(record):
-                    record.values.pop(name)
+                self._clear(record, self._unknown(record))
                 ready = list(self.one(record))
             yield from ready
 
@@ -67,14 +76,36 @@ class _Flattener:
             else:
                 yield from self.one(record)
 
+    def _do_without(self) -> None:
+        """Clear references to what the document does not have."""
+        coming = set(self._tuids(self.later))
+        for record in self.later:
+            self._clear(record, [name for name, keys in self._wanted(record).items() if not coming.issuperset(keys)])
+
+    @staticmethod
+    def _clear(record: Record, names: Iterable[str]) -> None:
+        for name in names:
+            record.values.pop(name)
+
+    def _tuids(self, records: Iterable[Record]) -> Iterator[Key]:
+        """Of records, and of those nested in them."""
+        for record in records:
+            if record.tuid:
+                yield record.table, record.tuid
+            yield from self._tuids([*(record.children or ()), *(each for _, each in record.inline or ())])
+
     def _unknown(self, record: Record) -> list[str]:
         """Fields that refer to a tuid that no record had so far."""
+        return list(self._wanted(record))
+
+    def _wanted(self, record: Record) -> dict[str, list[Key]]:
+        """Tuids that no record had so far, by the field that refers to them."""
         targets = self._targets(record)
-        found = []
+        found: dict[str, list[Key]] = {}
         for name, value in record.values.items():
-            tuids = [v for v in (value if isinstance(value, list) else [value]) if isinstance(v, Tuid)]
-            if any((targets.get(name, ""), tuid) not in self.uuids for tuid in tuids):
-                found.append(name)
+            for each in value if isinstance(value, list) else [value]:
+                if isinstance(each, Tuid) and (targets.get(name, ""), each) not in self.uuids:
+                    found.setdefault(name, []).append((targets.get(name, ""), each))
         return found
 
     def _targets(self, record: Record) -> dict[str, str]:

@@ -10,6 +10,8 @@ from .outcome import Outcome
 
 Key = tuple[str, str]     #: table, uuid
 
+NOBODY: Key = ("", "")    #: comes before all of them
+
 
 class Ledger:
     """Outcomes that depend on others, and what would come in. A context manager that forgets everything."""
@@ -20,6 +22,7 @@ class Ledger:
         self._db.execute('CREATE TABLE arriving (name TEXT, uuid TEXT, PRIMARY KEY (name, uuid)) WITHOUT ROWID')
         self._db.execute('CREATE TABLE pending (id INTEGER PRIMARY KEY, outcome TEXT, blocked INTEGER)')
         self._db.execute('CREATE TABLE missing (name TEXT, uuid TEXT, asked INTEGER, PRIMARY KEY (name, uuid)) WITHOUT ROWID')
+        self._asked = NOBODY
 
     def __enter__(self) -> Ledger:
         return self
@@ -31,6 +34,7 @@ class Ledger:
         """Another step: what came in before is there."""
         self._db.execute("DELETE FROM pending")
         self._db.execute("DELETE FROM missing")
+        self._asked = NOBODY
 
     def note(self, outcomes: Iterable[Outcome], blocking: str) -> None:
         """Note which records would be there, and which still miss something; `blocking` is the code of those that cannot
@@ -50,9 +54,14 @@ class Ledger:
 
     def wanted(self, limit: int) -> list[Key]:
         """Some records that others miss and that would not be there; each is named once."""
-        found = self._db.execute("SELECT m.name, m.uuid FROM missing m LEFT JOIN arriving a ON a.name = m.name "
-                                 "AND a.uuid = m.uuid WHERE a.uuid IS NULL AND m.asked = 0 LIMIT ?", [limit]).fetchall()
-        self._db.executemany("UPDATE missing SET asked = 1 WHERE name = ? AND uuid = ?", found)
+        for after in (self._asked, NOBODY):      # from the last one on, then what was noted before it meanwhile
+            found = self._db.execute("SELECT m.name, m.uuid FROM missing m LEFT JOIN arriving a ON a.name = m.name "
+                                     "AND a.uuid = m.uuid WHERE a.uuid IS NULL AND m.asked = 0 AND (m.name, m.uuid) > (?, ?) "
+                                     "ORDER BY m.name, m.uuid LIMIT ?", [*after, limit]).fetchall()
+            if found:
+                self._db.executemany("UPDATE missing SET asked = 1 WHERE name = ? AND uuid = ?", found)
+                self._asked = found[-1]
+                break
         return [(name, uuid) for name, uuid in found]
 
     def settle(self) -> Iterator[tuple[Outcome, bool]]:
